@@ -1,0 +1,35 @@
+"""Feed-forward neural networks whose backpropagation can be read, run fast, and looked into."""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "chainrule.network": ("Network",),
+    "chainrule.layers": ("Dense",),
+    "chainrule.optimizers": ("Adam", "GradientDescent"),
+    "chainrule.training.trainer": ("DivergedError", "train"),
+    "chainrule.training.callbacks": ("Converged", "Reached"),
+    "chainrule.glass.trace": ("trace",),
+    "chainrule.glass.gradcheck": ("gradcheck",),
+    "chainrule.storage.networks": ("load", "save"),
+    "chainrule.metrics": ("decide", "one_hot"),
+    "chainrule.scaling": ("InnerRange",),
+    "chainrule.initializers": ("constant", "normal", "uniform"),
+}
+_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
+
+__all__ = ["__version__", *sorted(_MODULE_OF)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,173 @@
+"""Checks of data before any work is done: shapes, types, values, each with one clear sentence."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.network import Network
+
+BLOCK = 4_000_000  # elements that are looked at together: constant memory
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Targets as a program takes them: reals (m, outputs), or integer labels (m,)."""
+
+    values: np.ndarray
+    labels: bool
+
+
+def features(X: Any, inputs: int, name: str = "X") -> Any:
+    """Check features; the array itself if programs can read it.
+
+    Raises:
+        ValueError: if it is not numeric, not (m, inputs), empty, or not finite.
+    """
+    if hasattr(X, "tocsr") and hasattr(X, "indptr"):
+        X = X.tocsr()
+        X.sum_duplicates()
+        _check_width(X.shape, inputs, name)
+        _check_finite(X.data, name)
+        return X
+    array = _numeric(X, name)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must have two dimensions (rows, features), not {array.ndim}")
+    _check_width(array.shape, inputs, name)
+    _check_finite(array, name)
+    return array
+
+
+def _numeric(data: Any, name: str) -> np.ndarray:
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype == object:
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} must be numbers, and holds other things") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be numbers, not {array.dtype}")
+    return array
+
+
+def _check_width(shape: tuple[int, ...], inputs: int, name: str) -> None:
+    if shape[1] != inputs:
+        raise ValueError(f"{name} has {shape[1]} features, and the network takes {inputs}")
+    if shape[0] == 0:
+        raise ValueError(f"{name} has no rows")
+
+
+def _check_finite(array: np.ndarray, name: str) -> None:
+    if array.dtype.kind != "f" or array.size == 0:
+        return
+    rows = max(1, BLOCK // max(1, array[0].size))
+    for start in range(0, len(array), rows):
+        block = array[start : start + rows]
+        if not np.isfinite(block).all():
+            place = np.argwhere(~np.isfinite(block))[0]
+            value = block[tuple(place)]
+            place[0] += start
+            where = ", ".join(str(k) for k in place)
+            raise ValueError(f"{name}[{where}] is {value}: every value must be finite")
+
+
+def targets(network: Network, y: Any, rows: int, name: str = "y") -> Targets:
+    """Check targets against the network's loss and outputs.
+
+    Raises:
+        ValueError: if they are not what the loss takes.
+    """
+    loss = network.loss
+    assert loss is not None
+    array = _numeric(y, name)
+    if len(array.shape) == 0 or len(array) != rows:
+        found = len(array) if array.shape else "no"
+        raise ValueError(f"{name} has {found} rows, and X has {rows}")
+    _check_finite(array, name)
+    wants_labels = "labels" in loss.forms and (
+        array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1 and network.outputs > 1)
+    )
+    if wants_labels:
+        return Targets(_labels(array.reshape(-1), network.outputs, name), True)
+    array = array[:, None] if array.ndim == 1 else array
+    if array.ndim != 2 or array.shape[1] != network.outputs:
+        raise ValueError(
+            f"{name} must have a column for each of the {network.outputs} outputs, "
+            f"not the shape {np.shape(y)}"
+        )
+    low, high = loss.targets
+    if array.min() < low or array.max() > high:
+        raise ValueError(f"{name} must lie between {low:g} and {high:g} for the loss {loss.name!r}")
+    if loss.distribution and not np.allclose(array.sum(axis=1), 1, atol=1e-5):
+        raise ValueError(f"each row of {name} must sum to 1 for the loss {loss.name!r}")
+    return Targets(array, False)
+
+
+def _labels(array: np.ndarray, classes: int, name: str) -> np.ndarray:
+    labels = array.astype(np.int64)
+    if array.dtype.kind == "f" and not np.array_equal(labels, array):
+        raise ValueError(f"{name} must be whole numbers: the classes from 0 to {classes - 1}")
+    if labels.min() < 0 or labels.max() >= classes:
+        wrong = labels[(labels < 0) | (labels >= classes)][0]
+        raise ValueError(
+            f"{name} holds the class {wrong}, and the network's classes are 0 to {classes - 1}"
+        )
+    return np.ascontiguousarray(labels)
+
+
+def weights(sample_weight: Any, class_weight: Any, y: Targets, rows: int) -> np.ndarray | None:
+    """Example weights scaled to mean one over the training set, or None if all are equal.
+
+    Args:
+        sample_weight: (m,) numbers, none negative.
+        class_weight: ``"balanced"``, or a mapping from class to weight.
+        y: the targets.
+        rows: m.
+
+    Raises:
+        ValueError: if they are negative, of another length, or for classes that do not occur.
+    """
+    if sample_weight is None and class_weight is None:
+        return None
+    total = np.ones(rows)
+    if sample_weight is not None:
+        total = _numeric(sample_weight, "sample_weight").astype(np.float64)
+        if total.shape != (rows,):
+            raise ValueError(f"sample_weight has the shape {total.shape}, and X has {rows} rows")
+        _check_finite(total, "sample_weight")
+        if total.min() < 0:
+            raise ValueError("sample_weight must not be negative")
+    if class_weight is not None:
+        total = total * _class_weights(class_weight, y)
+    if total.sum() <= 0:
+        raise ValueError("the weights of the examples sum to 0")
+    return np.asarray(total / total.mean())
+
+
+def _class_weights(class_weight: Any, y: Targets) -> np.ndarray:
+    classes = y.values if y.labels else _classes_of_values(y.values)
+    found, counts = np.unique(classes, return_counts=True)
+    if class_weight == "balanced":
+        table = dict(zip(found.tolist(), classes.size / (found.size * counts), strict=True))
+    elif hasattr(class_weight, "items"):
+        table = {key: float(value) for key, value in class_weight.items()}
+        for key, value in table.items():
+            if key not in found:
+                raise ValueError(f"class_weight names the class {key!r}, which does not occur in y")
+            if not (np.isfinite(value) and value >= 0):
+                raise ValueError(f"class_weight of class {key!r} must be at least 0, not {value}")
+    else:
+        raise ValueError(f"class_weight is 'balanced' or a mapping, not {class_weight!r}")
+    return np.array([table.get(c, 1.0) for c in classes.tolist()])
+
+
+def _classes_of_values(values: np.ndarray) -> np.ndarray:
+    if values.shape[1] > 1:
+        return np.argmax(values, axis=1)
+    classes = values[:, 0].astype(np.int64)
+    if not np.array_equal(classes, values[:, 0]):
+        raise ValueError("class_weight needs classes as targets")
+    return classes

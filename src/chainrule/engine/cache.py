@@ -1,0 +1,163 @@
+"""Where compiled code is kept between processes, and how two of them stay out of each other's way.
+
+Numba keys what it stores on signature and bytecode: it sees neither the globals of a function
+nor an edit in a file that the function calls. So there is one folder for each dtype below one
+folder for each state of our own sources; a lock around each compilation; and a fall-back where
+nothing can be written. The files are pickles, so the folder is the user's own, closed to others.
+"""
+
+import atexit
+import functools
+import hashlib
+import inspect
+import os
+import platform
+import shutil
+import stat
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).resolve().parent.parent
+#: Where compiled code comes from; kernels from elsewhere are compiled anew in each process.
+COVERED = ("engine", "activations", "layers", "dataflow.py", "losses.py", "optimizers.py")
+KEEP_DAYS = 14  # a folder of other sources, unused for so long, is removed
+
+_declaring = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a lock that another thread held is held for ever in a child
+    os.register_at_fork(after_in_child=lambda: globals().update(_declaring=threading.RLock()))
+
+
+def sources_key() -> str:
+    """A hash of everything that compiled code depends on."""
+    import llvmlite
+    import numba
+    import numpy
+
+    key = hashlib.sha256()
+    versions = (sys.version, numba.__version__, llvmlite.__version__, numpy.__version__)
+    key.update("\n".join((*versions, platform.machine(), str(PACKAGE))).encode())
+    for file in covered_files():
+        key.update(file.relative_to(PACKAGE).as_posix().encode())
+        key.update(file.read_bytes())
+    return key.hexdigest()[:20]
+
+
+def covered_files() -> list[Path]:
+    """The files whose contents the key covers."""
+    found = (PACKAGE / place for place in COVERED)
+    return sorted(f for p in found for f in (p.rglob("*.py") if p.is_dir() else [p]))
+
+
+def _user_folder() -> Path:
+    override = os.environ.get("CHAINRULE_CACHE")
+    if override:
+        return Path(override)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "chainrule" / "kernels"
+    if sys.platform == "darwin":
+        return Path("~/Library/Caches/chainrule/kernels").expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "chainrule/kernels"
+
+
+def _usable(folder: Path) -> bool:
+    """Make the folder if need be; whether it is the user's own and can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if hasattr(os, "getuid"):
+            found = folder.stat()
+            if found.st_uid != os.getuid():
+                return False
+            if stat.S_IMODE(found.st_mode) & 0o077:
+                folder.chmod(0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, RuntimeError):
+        return False
+    return True
+
+
+@functools.cache
+def folder() -> Path | None:
+    """The folder for the sources as they are, or None where nothing can be written."""
+    root = _user_folder()
+    if _usable(root):
+        mine = root / sources_key()
+        if _usable(mine):
+            os.utime(mine)
+            _prune(root, mine)
+            return mine
+    try:
+        private = Path(tempfile.mkdtemp(prefix="chainrule-"))
+    except OSError:
+        return None
+    owner = os.getpid()
+    atexit.register(
+        lambda: shutil.rmtree(private, ignore_errors=True) if os.getpid() == owner else None
+    )
+    return private
+
+
+def _prune(root: Path, mine: Path) -> None:
+    oldest = time.time() - KEEP_DAYS * 86400
+    for other in root.iterdir():
+        try:
+            if other != mine and other.is_dir() and other.stat().st_mtime < oldest:
+                shutil.rmtree(other, ignore_errors=True)
+        except OSError:
+            continue
+
+
+def entry_point(
+    name: str, parameters: str, body: str, names: Mapping[str, Any], place: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Make the function that Numba compiles and stores for a kernel.
+
+    It carries the file and line of the kernel's own body, and the kernel's name: these tell
+    its files in the cache folder from those of others.
+    """
+    identifier = "".join(c if c.isalnum() else "_" for c in name)
+    text = f"def {identifier}{parameters}:\n    {body}\n"
+    scope = dict(names)
+    code = compile(text, inspect.getfile(place), "exec")
+    exec(code, scope)  # noqa: S102 - the text is made above, of names alone
+    function: Callable[..., Any] = scope[identifier]
+    return function
+
+
+def compiled(
+    decorator: Callable[[bool], Callable[[Callable[..., Any]], Any]],
+    function: Callable[..., Any],
+    dtype: str,
+    bodies: Iterable[Callable[..., Any]],
+) -> Any:
+    """Compile a function, or load it, through ``decorator(stored)(function)``.
+
+    Stored only if all of its bodies stand in files that the key covers.
+    """
+    home = folder() if all(_is_covered(body) for body in bodies) else None
+    if home is None:
+        return decorator(False)(function)
+    import filelock
+    import numba
+
+    where = home / dtype
+    where.mkdir(exist_ok=True, mode=0o700)
+    with _declaring, filelock.FileLock(where / "compiling.lock"):
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(where)
+        try:
+            return decorator(True)(function)
+        finally:
+            numba.config.CACHE_DIR = before
+
+
+def _is_covered(body: Callable[..., Any]) -> bool:
+    try:
+        return Path(inspect.getfile(body)).resolve() in covered_files()
+    except (TypeError, OSError):
+        return False

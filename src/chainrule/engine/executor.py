@@ -1,0 +1,243 @@
+"""The executor: a program bound to memory and run at full speed."""
+
+import functools
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine import cache, layout
+from chainrule.engine.binding import Binding, contexts_for
+from chainrule.engine.blas import one_thread
+from chainrule.engine.program import Program
+from chainrule.engine.threads import Team, sleep_address
+
+SLICE = 0.04  # seconds after which Python gets control back, about
+SNAPSHOT = 0.05  # seconds between two snapshots
+FOREVER = 2**62
+
+
+@functools.cache
+def compiled_walk() -> Callable[..., int]:
+    """The compiled walk, for every dtype."""
+    import numba
+    from numba import types
+
+    from chainrule.engine import walker
+
+    integers, table = types.int64[::1], types.int64[:, ::1]
+    reals, factors = types.float64[::1], types.float64[:, ::1]
+    contexts = types.Array(numba.from_dtype(layout.CONTEXT), 1, "C")
+    signature = types.int64(
+        types.int64, types.int64, integers, table, table, table, types.int64, table, contexts,
+        table, factors, integers, reals,
+    )  # fmt: skip
+    return cache.compiled(  # type: ignore[no-any-return]
+        lambda stored: numba.njit(signature, nogil=True, error_model="numpy", cache=stored),
+        walker.walk, "any", [walker.walk],
+    )  # fmt: skip
+
+
+@functools.cache
+def compiled_wait() -> Callable[..., None]:
+    """The compiled wait of helpers between two walks."""
+    import numba
+    from numba import types
+
+    from chainrule.engine import walker
+
+    signature = types.void(types.int64[::1], types.int64, types.int64)
+    return cache.compiled(  # type: ignore[no-any-return]
+        lambda stored: numba.njit(signature, nogil=True, error_model="numpy", cache=stored),
+        walker.wait_for_change, "any", [walker.wait_for_change],
+    )  # fmt: skip
+
+
+class NotFiniteError(ArithmeticError):
+    """The loss or the parameters overflowed.
+
+    Attributes:
+        step: the step, counted from 1, at which it was seen.
+    """
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"the loss is not finite at step {step}")
+        self.step = step
+
+
+class Executor:
+    """Runs a program over all batches of its sources, in slices of about 40 ms.
+
+    Use it as a context manager: inside, its threads live and BLAS runs with one thread.
+
+    Args:
+        program: a planned program.
+        parameters: the flat vector, changed in place; ``state`` likewise.
+        sources: the data by source name.
+        rows: how many rows the sources have.
+        batch_rows: rows of a batch; the last one may be smaller.
+        scalars: the hyperparameters by name.
+        seed: of the shuffles and masks.
+        shuffled: whether each epoch has an order of its own.
+        mean: whether sums over a batch are divided by its rows.
+        threads: how many workers; the results do not depend on it.
+        cursor: (epoch, step) to start from.
+        at_host: called at each return to the host inside a step, with this executor.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        parameters: np.ndarray,
+        sources: Mapping[str, Any],
+        rows: int,
+        batch_rows: int,
+        *,
+        state: np.ndarray | None = None,
+        scalars: Mapping[str, float] | None = None,
+        seed: int = 0,
+        shuffled: bool = False,
+        mean: bool = True,
+        threads: int = 1,
+        cursor: tuple[int, int] = (0, 0),
+        epochs: int = 1,
+        at_host: Callable[["Executor"], None] | None = None,
+    ) -> None:
+        from chainrule.engine import walker
+
+        self.program = program
+        self.binding = Binding(program, parameters, sources, state, scalars or {}, threads)
+        self.threads = threads
+        self._w = walker
+        self._at_host = at_host
+        self._first_epoch = cursor[0]
+        self.losses = np.zeros(max(epochs, 1))
+        self._order = np.arange(rows if shuffled else 0, dtype=np.int64)
+        self._contexts = contexts_for(
+            program, threads, seed, self._order.ctypes.data if shuffled else 0
+        )
+        self._control = self._control_block(rows, batch_rows, seed, shuffled, mean, cursor)
+        self._tables = self.binding.tables()
+        wait = compiled_wait() if threads > 1 else None
+        self._team = Team(threads, self._control, self._walk, wait)
+        self._tile_seconds: float | None = None
+        self._snapshot: tuple[Any, ...] | None = None
+        self._snapshot_time = 0.0
+
+    def _control_block(
+        self, rows: int, batch_rows: int, seed: int, shuffled: bool, mean: bool,
+        cursor: tuple[int, int],
+    ) -> np.ndarray:  # fmt: skip
+        w, program = self._w, self.program
+        control = np.zeros(w.NEXT_TILE + w.LINE * program.slots, np.int64)
+        values = {
+            w.EPOCH: cursor[0], w.FIRST_EPOCH: cursor[0], w.STEP: cursor[1],
+            w.END_STEP: FOREVER, w.ROWS: rows, w.BATCH_ROWS: batch_rows,
+            w.TILE_ROWS: program.tile_rows, w.SLOTS: program.slots,
+            w.SLOT_BASE: self.binding.slots.ctypes.data, w.SLOT_BYTES: program.slot_bytes,
+            w.SHUFFLED: shuffled, w.SEED: seed, w.SLEEP: sleep_address(),
+            w.LOSS: program.loss.offset if program.loss else 0, w.MEAN: mean,
+        }  # fmt: skip
+        for word, value in values.items():
+            control[word] = value
+        return control
+
+    def __enter__(self) -> "Executor":
+        one_thread.__enter__()
+        self._team.__enter__()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._team.__exit__(*details)
+        one_thread.__exit__(*details)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs completed."""
+        return int(self._control[self._w.EPOCH])
+
+    @property
+    def step(self) -> int:
+        """Steps completed: updates since the very first epoch."""
+        return int(self._control[self._w.STEP])
+
+    def set_scalar(self, name: str, value: float) -> None:
+        """Change a hyperparameter between two slices."""
+        self.binding.scalars[list(self.program.scalars).index(name)] = value
+        self._snapshot = None
+
+    def run(self, epoch: int) -> None:
+        """Run until ``epoch`` epochs are completed.
+
+        Raises:
+            NotFiniteError: if the loss overflowed; the parameters are then the last finite ones.
+        """
+        while self.epoch < epoch:
+            self.advance(epoch)
+
+    def advance(self, epoch: int) -> None:
+        """Run one slice, at most until ``epoch`` epochs are completed; see :meth:`run`."""
+        if self.binding.state is not None:
+            self._take_snapshot()
+        if self._slice(epoch, FOREVER) == self._w.NOT_FINITE:
+            step = self.step
+            self._last_finite(step)
+            raise NotFiniteError(step + 1)
+
+    def _walk(self, worker: int) -> int:
+        return compiled_walk()(
+            worker, self.threads, self._control, *self._tables, self._contexts,
+            self.binding.ranges, self.binding.factors, self._order, self.losses,
+        )  # fmt: skip
+
+    def _slice(self, end_epoch: int, end_step: int) -> int:
+        w, control = self._w, self._control
+        budget = 1 if self._tile_seconds is None else max(1, int(SLICE / self._tile_seconds))
+        control[w.END_EPOCH], control[w.END_STEP] = end_epoch, end_step
+        control[w.BUDGET], control[w.STOP] = budget, 0
+        start = time.perf_counter()
+        status = self._team.walk()
+        done = budget - int(control[w.BUDGET])
+        if done:
+            # At most 8 times more than the last estimate allowed: one slice may have been lucky.
+            seconds = max((time.perf_counter() - start) / done, 1e-9)
+            previous = self._tile_seconds or 8 * seconds
+            self._tile_seconds = max(seconds, previous / 8)
+        if status == w.AT_HOST and self._at_host:
+            self._at_host(self)
+        return int(status)
+
+    # ------------------------------------------------------------------ the last finite weights
+
+    def _take_snapshot(self) -> None:
+        now = time.perf_counter()
+        if self._snapshot is not None and now - self._snapshot_time < SNAPSHOT:
+            return
+        control, w = self._control, self._w
+        if control[w.SEGMENT] or control[w.NEXT_TILE :].any():
+            if self._snapshot is not None:
+                return  # in the middle of a step: the older one will do
+        state = self.binding.state
+        self._snapshot = (
+            self.binding.parameters.copy(), None if state is None else state.copy(),
+            self.losses.copy(), control[w.EPOCH], control[w.BATCH], control[w.STEP],
+        )  # fmt: skip
+        self._snapshot_time = now
+
+    def _last_finite(self, step: int) -> None:
+        """Go back to the last step after which the parameters were finite, by repeating them."""
+        w, control = self._w, self._control
+        while not np.isfinite(self.binding.parameters).all() and self._snapshot is not None:
+            parameters, state, losses, epoch, batch, first = self._snapshot
+            step -= 1
+            if step < first:
+                break
+            self.binding.parameters[:] = parameters
+            if self.binding.state is not None and state is not None:
+                self.binding.state[:] = state
+            self.losses[:] = losses
+            control[w.EPOCH], control[w.BATCH], control[w.STEP] = epoch, batch, first
+            control[w.SEGMENT], control[w.NEXT_TILE :] = 0, 0
+            while self.step < step:
+                self._slice(FOREVER, step)

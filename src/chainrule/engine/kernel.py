@@ -1,0 +1,248 @@
+"""Kernels: Python functions over arrays, compiled one by one to one C signature.
+
+A kernel's body is a plain function whose annotations say what its operands are; it reads as
+the equation that stands beside it::
+
+    @kernel(Equation("a", maximum(0, z)))
+    def relu(a: Flat, z: Flat, context: Context) -> None:
+        for i in range(z.size):
+            a[i] = max(z[i], real(0))
+
+Nothing is compiled, and Numba is not even imported, before the address of the kernel is asked
+for. The same body serves float32 and float64: the names ``real`` and those of device functions
+are bound anew for each.
+"""
+
+import dis
+import inspect
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from types import FunctionType
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+
+from chainrule.engine import cache
+from chainrule.engine.dtypes import REALS
+from chainrule.engine.layout import OPERAND_WORDS
+
+# What an operand can be. Rows and columns are the record's; all arrays are contiguous.
+Matrix = Annotated[Any, "matrix"]  #: reals (rows, columns)
+Vector = Annotated[Any, "vector"]  #: reals (rows,)
+Flat = Annotated[Any, "flat"]  #: reals, all rows * columns of them in one line
+Range = Annotated[Any, "range"]  #: reals of a flat vector, from context.start to context.stop
+Integers = Annotated[Any, "integers"]  #: int64 (rows,)
+Sums = Annotated[Any, "sums"]  #: float64 (rows, columns)
+Scalar = Annotated[Any, "scalar"]  #: one float64: a hyperparameter
+Constant = Annotated[Any, "constant"]  #: an integer that the record itself holds
+Source = Annotated[Any, "source"]  #: a source descriptor, see :mod:`chainrule.engine.layout`
+Context = Annotated[Any, "context"]  #: a record of :data:`chainrule.engine.layout.CONTEXT`
+
+_lock = threading.RLock()
+
+
+class EquationLike(Protocol):
+    """What a kernel needs to know of its equation; the trees are no business of the engine."""
+
+    @property
+    def target(self) -> str: ...
+
+    @property
+    def names(self) -> frozenset[str]: ...
+
+    def renamed(self, names: Mapping[str, str]) -> "EquationLike": ...
+
+    def text(self) -> str: ...
+
+
+def real(x: float) -> float:
+    """Make a literal a number of the program's dtype (compiled code only)."""
+    return x
+
+
+def int32(x: int) -> int:
+    """A 32-bit integer (compiled code only)."""
+    return x
+
+
+class Device:
+    """A function that kernels call; compiled into them, once for each dtype.
+
+    Args:
+        function: the body for every dtype that has none of its own.
+        bodies: bodies for a dtype, by its name.
+        fastmath: LLVM flags, such as ``{"reassoc"}`` for a plain reduction.
+        replaced: values for some of the function's global names.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        bodies: Mapping[str, Callable[..., Any]] | None = None,
+        fastmath: Iterable[str] = (),
+        replaced: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.function = function
+        self.bodies = dict(bodies or {})
+        self.fastmath = set(fastmath)
+        self.replaced = dict(replaced or {})
+        self._compiled: dict[str, Any] = {}
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args)
+
+    def resolve(self, dtype: str) -> Any:
+        if dtype not in self._compiled:
+            body = self.bodies.get(dtype, self.function)
+            self._compiled[dtype] = _jit(body, dtype, self.replaced, self.fastmath)
+        return self._compiled[dtype]
+
+    def with_globals(self, **replaced: Any) -> "Device":
+        """The same function with other values under some of its global names."""
+        return Device(self.function, self.bodies, self.fastmath, {**self.replaced, **replaced})
+
+
+def device(
+    *, fastmath: Iterable[str] = (), **bodies: Callable[..., Any]
+) -> Callable[[Callable[..., Any]], Device]:
+    """Make a function a :class:`Device`; keywords give bodies for a dtype."""
+    return lambda function: Device(function, bodies, fastmath)
+
+
+class Intrinsic:
+    """A function of :mod:`chainrule.engine.intrinsics` or ``views``, named before it is loaded."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, *_args: Any) -> Any:
+        raise TypeError(f"{self.name} exists in compiled code only")
+
+    def resolve(self, _dtype: str) -> Any:
+        from chainrule.engine import intrinsics
+
+        return getattr(intrinsics, self.name)
+
+
+def bind(body: Callable[..., Any], dtype: str, replaced: Mapping[str, Any]) -> FunctionType:
+    """Copy a function with its globals bound for one dtype."""
+    bound: dict[str, Any] = {}
+    used = {i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL"}
+    for name, value in {**body.__globals__, **replaced}.items():
+        if value is real:
+            bound[name] = REALS[dtype]
+        elif value is int32:
+            bound[name] = np.int32
+        elif isinstance(value, Device | Intrinsic):
+            if name in used:
+                bound[name] = value.resolve(dtype)
+        else:
+            bound[name] = value
+    copy = FunctionType(body.__code__, bound, body.__name__, body.__defaults__, body.__closure__)
+    copy.__qualname__ = body.__qualname__
+    return copy
+
+
+def _jit(
+    body: Callable[..., Any], dtype: str, replaced: Mapping[str, Any], fastmath: set[str]
+) -> Any:
+    import numba
+
+    return numba.njit(
+        bind(body, dtype, replaced), error_model="numpy", fastmath=fastmath, nogil=True,
+        no_cpython_wrapper=True, no_cfunc_wrapper=True,
+    )  # fmt: skip
+
+
+class Kernel:
+    """One instruction's code: a body over arrays, the equations that it computes, its operands.
+
+    Attributes:
+        name: unique among the kernels of a program.
+        equations: one for each value written, in the order of the computation.
+        operands: the operand names in order, with their kinds.
+        outputs: the operands that the kernel writes.
+    """
+
+    def __init__(
+        self,
+        body: Callable[..., None],
+        equations: tuple[EquationLike, ...],
+        name: str | None = None,
+        replaced: Mapping[str, Any] | None = None,
+        fastmath: Iterable[str] = (),
+    ) -> None:
+        self.body = body
+        self.name = name or body.__name__
+        self.equations = equations
+        self.replaced = dict(replaced or {})
+        self.fastmath = set(fastmath)
+        parameters = list(inspect.signature(body).parameters.values())
+        if not parameters or parameters[-1].name != "context":
+            raise TypeError(f"the last parameter of the kernel {self.name} must be 'context'")
+        self.operands: dict[str, str] = {
+            p.name: p.annotation.__metadata__[0] for p in parameters[:-1]
+        }
+        self.outputs = tuple(dict.fromkeys(e.target for e in equations))
+        unknown = set(self.outputs) - set(self.operands)
+        if unknown:
+            raise TypeError(f"the kernel {self.name} has no operand {sorted(unknown)[0]!r}")
+        self._compiled: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.name}>"
+
+    def specialised(
+        self, name: str, equations: tuple[EquationLike, ...], **replaced: Any
+    ) -> "Kernel":
+        """The same body with other device functions under some of its global names."""
+        return Kernel(
+            self.body, equations, f"{self.name}.{name}", {**self.replaced, **replaced},
+            self.fastmath,
+        )  # fmt: skip
+
+    def address(self, dtype: str) -> int:
+        """The address of the compiled kernel, compiled now if need be."""
+        compiled = self._compiled.get(dtype)
+        if compiled is None:
+            with _lock:
+                compiled = self._compiled.get(dtype) or self._compile(dtype)
+                self._compiled[dtype] = compiled
+        return int(compiled.address)
+
+    def _compile(self, dtype: str) -> Any:
+        import numba
+
+        from chainrule.engine import views
+
+        body = _jit(self.body, dtype, self.replaced, self.fastmath)
+        names: dict[str, Any] = {"__name__": self.body.__module__, "body": body}
+        arguments = []
+        for k, kind in enumerate(self.operands.values()):
+            names[f"view_{kind}"] = views.view(kind, dtype)
+            record = 8 * OPERAND_WORDS * k
+            arguments.append(f"view_{kind}(operands + {record}, regions, context[0])")
+        names["context_of"] = views.context_of
+        entry = cache.entry_point(
+            self.name,
+            "(operands, regions, address)",
+            f"context = context_of(address); body({', '.join(arguments)}, context[0])",
+            names,
+            self.body,
+        )
+        signature = numba.types.void(*[numba.types.int64] * 3)
+        return cache.compiled(
+            lambda stored: numba.cfunc(signature, cache=stored), entry, dtype, self._bodies()
+        )
+
+    def _bodies(self) -> list[Callable[..., Any]]:
+        """The functions that this kernel is made of, as far as they can come from outside."""
+        devices = [d for d in self.replaced.values() if isinstance(d, Device)]
+        return [self.body, *(f for d in devices for f in (d.function, *d.bodies.values()))]
+
+
+def kernel(
+    *equations: EquationLike, fastmath: Iterable[str] = ()
+) -> Callable[[Callable[..., None]], Kernel]:
+    """Make a function a :class:`Kernel` that computes these equations."""
+    return lambda body: Kernel(body, tuple(equations), fastmath=fastmath)

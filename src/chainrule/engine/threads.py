@@ -1,0 +1,85 @@
+"""A team of Python threads that walk a program together, each in code without the GIL.
+
+They meet at barriers that spin and then sleep, live as long as one training, and leave nothing
+behind: no OpenMP, so processes may fork; no pool, so teams of several threads do not meet.
+"""
+
+import ctypes
+import functools
+import sys
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+
+@functools.cache
+def sleep_address() -> int:
+    """The address of a C function that sleeps for a number of microseconds or milliseconds."""
+    if sys.platform == "win32":
+        function = ctypes.windll.kernel32.Sleep
+    else:
+        function = ctypes.CDLL(None).usleep
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    assert address is not None
+    return address
+
+
+class Team:
+    """Helpers that run ``walk(worker)`` each time that the host does.
+
+    Args:
+        workers: how many walk together, the calling thread among them.
+        control: the control block.
+        walk: the walk for a worker's number; all workers must call it the same number of times.
+        wait: the compiled wait for a change of a word of the control block.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        control: np.ndarray,
+        walk: Callable[[int], int],
+        wait: Callable[..., None] | None,
+    ) -> None:
+        self.workers = workers
+        self._control = control
+        self._walk = walk
+        self._wait = wait
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> "Team":
+        for worker in range(1, self.workers):
+            thread = threading.Thread(target=self._serve, args=(worker,), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        from chainrule.engine import walker
+
+        self._control[walker.QUIT] = 1
+        self._control[walker.GO] += 1
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def walk(self) -> int:
+        """Walk with the whole team; the status of the walk."""
+        from chainrule.engine import walker
+
+        if self._threads:
+            self._control[walker.GO] += 1
+        return self._walk(0)
+
+    def _serve(self, worker: int) -> None:
+        from chainrule.engine import walker
+
+        assert self._wait is not None
+        turn = 0
+        while True:
+            self._wait(self._control, walker.GO, turn)
+            turn += 1
+            if self._control[walker.QUIT]:
+                return
+            self._walk(worker)

@@ -1,0 +1,237 @@
+"""Equations as small expression trees: one evaluator, one printer a notation.
+
+A kernel carries the equations that it computes as trees, so that a test can evaluate them in
+NumPy and compare, and so that a reader sees what ran::
+
+    >>> from chainrule.equations import Equation, symbols
+    >>> a, W, b = symbols("a W b")
+    >>> equation = Equation("z", a @ W + b)
+    >>> print(equation)
+    z = a·W + b
+    >>> print(equation.renamed({"z": "z1", "a": "x", "W": "W1", "b": "b1"}))
+    z1 = x·W1 + b1
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Number = int | float
+
+
+class Operation(NamedTuple):
+    """How an operation is computed and how it is written."""
+
+    compute: Callable[..., Any]  # (xp, *arguments), xp being NumPy or what looks like it
+    text: str
+    binds: int  # the strength with which the written form holds together
+    arguments: tuple[int, ...]  # the strength that each argument needs to go without brackets
+
+
+def _logsumexp(xp: Any, z: Any) -> Any:
+    top = xp.max(z, axis=-1, keepdims=True)
+    return xp.squeeze(top, -1) + xp.log(xp.sum(xp.exp(z - top), axis=-1))
+
+
+def _erfc(xp: Any, x: Any) -> Any:
+    if xp is np:
+        from scipy.special import erfc
+
+        return erfc(x)
+    from jax.scipy.special import erfc
+
+    return erfc(x)
+
+
+ATOM, POWER, PRODUCT, NEGATION, SUM, COMPARISON, LOOSE = 6, 5, 4, 3, 2, 1, 0
+
+OPERATIONS = {
+    "add": Operation(lambda xp, x, y: x + y, "{} + {}", SUM, (SUM, SUM)),
+    "subtract": Operation(lambda xp, x, y: x - y, "{} − {}", SUM, (SUM, NEGATION)),
+    "negative": Operation(lambda xp, x: -x, "−{}", NEGATION, (PRODUCT,)),
+    "multiply": Operation(lambda xp, x, y: x * y, "{} {}", PRODUCT, (PRODUCT, POWER)),
+    "hadamard": Operation(lambda xp, x, y: x * y, "{} ⊙ {}", PRODUCT, (PRODUCT, POWER)),
+    "divide": Operation(lambda xp, x, y: x / y, "{} / {}", PRODUCT, (PRODUCT, POWER)),
+    "matmul": Operation(lambda xp, x, y: x @ y, "{}·{}", PRODUCT, (PRODUCT, POWER)),
+    "power": Operation(lambda xp, x, y: x**y, "{}^{}", POWER, (ATOM, ATOM)),
+    "transpose": Operation(lambda xp, x: x.T, "{}ᵀ", ATOM, (ATOM,)),
+    "exp": Operation(lambda xp, x: xp.exp(x), "exp({})", ATOM, (LOOSE,)),
+    "expm1": Operation(lambda xp, x: xp.expm1(x), "expm1({})", ATOM, (LOOSE,)),
+    "log": Operation(lambda xp, x: xp.log(x), "ln({})", ATOM, (LOOSE,)),
+    "log1p": Operation(lambda xp, x: xp.log1p(x), "ln(1 + {})", ATOM, (SUM,)),
+    "sqrt": Operation(lambda xp, x: xp.sqrt(x), "√({})", ATOM, (LOOSE,)),
+    "tanh": Operation(lambda xp, x: xp.tanh(x), "tanh({})", ATOM, (LOOSE,)),
+    "erfc": Operation(_erfc, "erfc({})", ATOM, (LOOSE,)),
+    "absolute": Operation(lambda xp, x: xp.abs(x), "|{}|", ATOM, (LOOSE,)),
+    "maximum": Operation(lambda xp, x, y: xp.maximum(x, y), "max({}, {})", ATOM, (LOOSE, LOOSE)),
+    "minimum": Operation(lambda xp, x, y: xp.minimum(x, y), "min({}, {})", ATOM, (LOOSE, LOOSE)),
+    "greater": Operation(lambda xp, x, y: x > y, "{} > {}", COMPARISON, (SUM, SUM)),
+    "at_least": Operation(lambda xp, x, y: x >= y, "{} ≥ {}", COMPARISON, (SUM, SUM)),
+    "where": Operation(
+        lambda xp, c, x, y: xp.where(c, x, y), "{1} if {0} else {2}", COMPARISON, (SUM, SUM, SUM)
+    ),
+    "onehot": Operation(lambda xp, k, like: xp.eye(like.shape[-1])[k], "onehot({0})", ATOM,
+                        (LOOSE, LOOSE)),
+    "pick": Operation(lambda xp, x, k: xp.take_along_axis(x, k[:, None], axis=1)[:, 0],
+                      "{}[{}]", ATOM, (ATOM, LOOSE)),
+    "rows": Operation(lambda xp, x, order: x[order], "{}[{}]", ATOM, (ATOM, LOOSE)),
+    "column": Operation(lambda xp, x: x[:, None], "{}", ATOM, (ATOM,)),
+    "sum_outputs": Operation(lambda xp, x: xp.sum(x, axis=-1), "Σₖ {}", PRODUCT, (POWER,)),
+    "sum_outputs_column": Operation(
+        lambda xp, x: xp.sum(x, axis=-1, keepdims=True), "Σₖ {}", PRODUCT, (POWER,)
+    ),
+    "sum_rows": Operation(lambda xp, x: xp.sum(x, axis=0), "Σᵢ {}", PRODUCT, (POWER,)),
+    "logsumexp": Operation(_logsumexp, "ln Σₖ exp({})", ATOM, (LOOSE,)),
+    "max_outputs_column": Operation(
+        lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", PRODUCT, (ATOM,)
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """A symbol, a number, or an operation on expressions."""
+
+    operation: str
+    arguments: tuple[Any, ...]
+
+    def __add__(self, other: Any) -> "Expression":
+        return apply("add", self, other)
+
+    def __radd__(self, other: Any) -> "Expression":
+        return apply("add", other, self)
+
+    def __sub__(self, other: Any) -> "Expression":
+        return apply("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> "Expression":
+        return apply("subtract", other, self)
+
+    def __mul__(self, other: Any) -> "Expression":
+        return apply("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> "Expression":
+        return apply("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> "Expression":
+        return apply("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> "Expression":
+        return apply("divide", other, self)
+
+    def __matmul__(self, other: Any) -> "Expression":
+        return apply("matmul", self, other)
+
+    def __pow__(self, other: Any) -> "Expression":
+        return apply("power", self, other)
+
+    def __neg__(self) -> "Expression":
+        return apply("negative", self)
+
+    def __gt__(self, other: Any) -> "Expression":
+        return apply("greater", self, other)
+
+    def __ge__(self, other: Any) -> "Expression":
+        return apply("at_least", self, other)
+
+    @property
+    def T(self) -> "Expression":  # noqa: N802 - the mathematics' own name
+        return apply("transpose", self)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The symbols in it."""
+        if self.operation == "symbol":
+            return frozenset(self.arguments)
+        if self.operation == "number":
+            return frozenset()
+        return frozenset().union(*(a.names for a in self.arguments))
+
+    def replaced(self, values: "Mapping[str, Expression]") -> "Expression":
+        """The tree with symbols replaced by trees."""
+        if self.operation == "symbol":
+            return values.get(self.arguments[0], self)
+        if self.operation == "number":
+            return self
+        return Expression(self.operation, tuple(a.replaced(values) for a in self.arguments))
+
+    def renamed(self, names: Mapping[str, str]) -> "Expression":
+        """The tree with other names for its symbols."""
+        return self.replaced({old: symbol(new) for old, new in names.items()})
+
+    def evaluate(self, values: Mapping[str, Any], xp: Any = np) -> Any:
+        """The value of the tree, computed by NumPy or a module that looks like it."""
+        if self.operation == "symbol":
+            return values[self.arguments[0]]
+        if self.operation == "number":
+            return self.arguments[0]
+        arguments = [a.evaluate(values, xp) for a in self.arguments]
+        return OPERATIONS[self.operation].compute(xp, *arguments)
+
+    def text(self, needed: int = LOOSE) -> str:
+        """The tree as a line of text, in brackets if it binds less than ``needed``."""
+        if self.operation == "symbol":
+            return str(self.arguments[0])
+        if self.operation == "number":
+            return _number_text(self.arguments[0])
+        operation = OPERATIONS[self.operation]
+        parts = [a.text(n) for a, n in zip(self.arguments, operation.arguments, strict=True)]
+        written = operation.text.format(*parts)
+        return f"({written})" if operation.binds < needed else written
+
+    __str__ = text
+
+
+def _number_text(number: Number) -> str:
+    if number == 0.5:
+        return "½"
+    return f"−{-number:g}" if number < 0 else f"{number:g}"
+
+
+def symbol(name: str) -> Expression:
+    """A named value."""
+    return Expression("symbol", (name,))
+
+
+def symbols(names: str) -> tuple[Expression, ...]:
+    """Several named values: ``a, W, b = symbols("a W b")``."""
+    return tuple(symbol(name) for name in names.split())
+
+
+def apply(operation: str, *arguments: Any) -> Expression:
+    """An operation of :data:`OPERATIONS` on expressions and numbers."""
+    trees = (a if isinstance(a, Expression) else Expression("number", (a,)) for a in arguments)
+    return Expression(operation, tuple(trees))
+
+
+def __getattr__(name: str) -> Callable[..., Expression]:
+    """Every operation by its name: ``from chainrule.equations import exp, maximum``."""
+    if name in OPERATIONS:
+        return lambda *arguments: apply(name, *arguments)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@dataclass(frozen=True)
+class Equation:
+    """``target = value``; the target of an update may stand in the value with its old value."""
+
+    target: str
+    value: Expression
+    sign: str = "="
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.value.names
+
+    def renamed(self, names: Mapping[str, str]) -> "Equation":
+        return Equation(names.get(self.target, self.target), self.value.renamed(names), self.sign)
+
+    def replaced(self, values: Mapping[str, Expression]) -> "Equation":
+        return Equation(self.target, self.value.replaced(values), self.sign)
+
+    def text(self) -> str:
+        return f"{self.target} {self.sign} {self.value}"
+
+    __str__ = text

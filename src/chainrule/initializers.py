@@ -1,0 +1,129 @@
+"""Initial values of weights and biases, with the fan rules and their sources.
+
+``fan_in`` is the number of inputs of a unit, ``fan_out`` that of units that read an input.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.registry import Registry
+
+Draw = Callable[[np.random.Generator, tuple[int, ...], int, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Initializer:
+    """How the elements of a parameter are drawn, in float64.
+
+    Attributes:
+        name: under which the registry finds it.
+        draw: the function of (generator, shape, fan_in, fan_out).
+        rule: the distribution, as a reader sees it.
+        source: where it is from.
+    """
+
+    name: str
+    draw: Draw
+    rule: str
+    source: str = ""
+    aliases: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+initializers: Registry[Initializer] = Registry("initializer")
+
+
+def uniform(low: float, high: float) -> Initializer:
+    """Uniform in [low, high).
+
+    Raises:
+        ValueError: unless low < high, both finite.
+    """
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"uniform needs low < high, both finite, not {low} and {high}")
+    return Initializer(f"uniform({low:g}, {high:g})", lambda rng, shape, fan_in, fan_out:
+                       rng.uniform(low, high, shape), f"U[{low:g}, {high:g})")  # fmt: skip
+
+
+def normal(mean: float = 0.0, deviation: float = 1.0) -> Initializer:
+    """Normal with a mean and a standard deviation.
+
+    Raises:
+        ValueError: unless both are finite and deviation > 0.
+    """
+    if not (math.isfinite(mean) and math.isfinite(deviation) and deviation > 0):
+        raise ValueError(f"normal needs a finite mean and deviation > 0, not {mean}, {deviation}")
+    return Initializer(f"normal({mean:g}, {deviation:g})", lambda rng, shape, fan_in, fan_out:
+                       rng.normal(mean, deviation, shape),
+                       f"N({mean:g}, {deviation:g}²)")  # fmt: skip
+
+
+def constant(value: float) -> Initializer:
+    """All elements the same.
+
+    Raises:
+        ValueError: unless it is finite.
+    """
+    if not math.isfinite(value):
+        raise ValueError(f"constant needs a finite value, not {value}")
+    return Initializer(f"constant({value:g})", lambda rng, shape, fan_in, fan_out:
+                       np.full(shape, float(value)), f"{value:g}")  # fmt: skip
+
+
+def _scaled(
+    name: str, rule: str, source: str, variance: Callable[[int, int], float], shape: str
+) -> None:
+    def draw(
+        rng: np.random.Generator, size: tuple[int, ...], fan_in: int, fan_out: int
+    ) -> np.ndarray:
+        deviation = math.sqrt(variance(fan_in, fan_out))
+        if shape == "normal":
+            return rng.normal(0, deviation, size)
+        bound = math.sqrt(3) * deviation
+        return rng.uniform(-bound, bound, size)
+
+    initializers.register(Initializer(f"{name}_{shape}", draw, rule, source))
+
+
+initializers.register(
+    Initializer("zeros", lambda rng, shape, fan_in, fan_out: np.zeros(shape), "0")
+)
+initializers.register(
+    Initializer("ones", lambda rng, shape, fan_in, fan_out: np.ones(shape), "1",
+                "000, 'Back-propagating with all training examples': biases set to 1")
+)  # fmt: skip
+initializers.register(Initializer("uniform", uniform(-0.05, 0.05).draw, "U[−0.05, 0.05)"))
+initializers.register(Initializer("normal", normal(0, 0.05).draw, "N(0, 0.05²)"))
+
+for _shape, _glorot, _he, _lecun in (
+    ("uniform", "U(±√(6 / (fan_in + fan_out)))", "U(±√(6 / fan_in))", "U(±√(3 / fan_in))"),
+    ("normal", "N(0, 2 / (fan_in + fan_out))", "N(0, 2 / fan_in)", "N(0, 1 / fan_in)"),
+):
+    _scaled("glorot", _glorot, "Glorot, Bengio, 2010", lambda i, o: 2 / (i + o), _shape)
+    _scaled("he", _he, "He, Zhang, Ren, Sun, 2015", lambda i, o: 2 / i, _shape)
+    _scaled("lecun", _lecun, "LeCun, Bottou, Orr, Müller, 1998", lambda i, o: 1 / i, _shape)
+
+
+def find(entry: "str | float | Initializer") -> Initializer:
+    """The entry of a name, ``"normal(0, 3)"`` and the like, a number, or the entry itself."""
+    if isinstance(entry, Initializer):
+        return entry
+    if isinstance(entry, int | float) and not isinstance(entry, bool):
+        return constant(float(entry))
+    if not isinstance(entry, str):
+        raise ValueError(f"an initializer is a name, a number or an entry, not {entry!r}")
+    name, _, rest = entry.partition("(")
+    makers: dict[str, Callable[..., Initializer]] = {
+        "uniform": uniform, "normal": normal, "constant": constant,
+    }  # fmt: skip
+    if rest and name in makers:
+        try:
+            return makers[name](*(float(x) for x in rest.rstrip(")").split(",")))
+        except TypeError:
+            raise ValueError(f"{entry!r} has the wrong number of arguments") from None
+    return initializers[entry]

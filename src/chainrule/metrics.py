@@ -1,0 +1,94 @@
+"""Metrics and decision rules: what predictions are worth, computed from outputs and targets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.registry import Registry
+
+
+def decide(outputs: np.ndarray, k: float = 0.5) -> np.ndarray:
+    """The class of each row: argmax of several outputs; 1 where a single one is at least ``k``.
+
+    Args:
+        outputs: (m, K) or (m,).
+        k: the threshold for a single output.
+
+    Returns:
+        int64 (m,).
+
+    Source: 000, "Activation functions" (threshold with k = ½) and "Multinomial output".
+
+    >>> decide(np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]]))
+    array([1, 0])
+    >>> decide(np.array([0.5, 0.49]))
+    array([1, 0])
+    """
+    if outputs.ndim == 2 and outputs.shape[1] > 1:
+        return np.argmax(outputs, axis=1).astype(np.int64)
+    return (outputs.reshape(-1) >= k).astype(np.int64)
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    """One-hot rows of labels that count from 0: float64 (m, classes).
+
+    Raises:
+        ValueError: if a label is not among 0 ... classes − 1.
+
+    Source: 000, "Multinomial output"; its class 4 of 6, counted from 1, is label 3 here.
+
+    >>> one_hot(np.array([3]), 6)
+    array([[0., 0., 0., 1., 0., 0.]])
+    """
+    labels = np.asarray(labels)
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        raise ValueError(f"labels must be between 0 and {classes - 1}")
+    return np.asarray(np.eye(classes)[labels])
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure computed from targets and outputs.
+
+    Attributes:
+        name: under which the registry finds it.
+        compute: the function of (targets, outputs); targets as given to the training.
+        greater_is_better: which way is up.
+        classification: whether the targets are classes.
+    """
+
+    name: str
+    compute: Callable[[np.ndarray, np.ndarray], float]
+    greater_is_better: bool
+    classification: bool
+    aliases: tuple[str, ...] = ()
+
+
+def _labels(y: np.ndarray) -> np.ndarray:
+    return np.argmax(y, axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
+
+
+def _accuracy(y: np.ndarray, outputs: np.ndarray) -> float:
+    return float(np.mean(_labels(y) == decide(outputs)))
+
+
+def _squares(y: np.ndarray, outputs: np.ndarray) -> float:
+    return float(np.mean((y.reshape(outputs.shape) - outputs) ** 2, dtype=np.float64))
+
+
+def _absolute(y: np.ndarray, outputs: np.ndarray) -> float:
+    return float(np.mean(np.abs(y.reshape(outputs.shape) - outputs), dtype=np.float64))
+
+
+def _r2(y: np.ndarray, outputs: np.ndarray) -> float:
+    y = y.reshape(outputs.shape).astype(np.float64)
+    spread = np.sum((y - y.mean(axis=0)) ** 2)
+    return float(1 - np.sum((y - outputs) ** 2) / spread) if spread else float("nan")
+
+
+metrics: Registry[Metric] = Registry("metric")
+metrics.register(Metric("accuracy", _accuracy, True, True))
+metrics.register(Metric("mean_squared_error", _squares, False, False))
+metrics.register(Metric("mean_absolute_error", _absolute, False, False))
+metrics.register(Metric("r2", _r2, True, False))

@@ -1,0 +1,260 @@
+"""The network: a specification and one flat vector of parameters."""
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.engine.dtypes import REALS, real_dtype
+from chainrule.layers import LAYERS, Dense, Layer
+from chainrule.losses import Loss, losses
+
+if TYPE_CHECKING:
+    from chainrule.engine.program import Program
+
+
+class Parameters(MutableMapping[str, np.ndarray]):
+    """The parameters by path (``dense1.W``) or short name (``W1``): views, assignable in place.
+
+    >>> import chainrule as cr
+    >>> net = cr.Network([cr.Dense(1)], inputs=2)
+    >>> net.parameters["W1"] = [[0.5], [0.25]]
+    >>> net.parameters["dense1.W"][1, 0]
+    np.float32(0.25)
+    """
+
+    def __init__(self, network: "Network") -> None:
+        self._network = network
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        path = self._network.path(name)
+        try:
+            start, shape = self._network.places[path]
+        except KeyError:
+            raise KeyError(
+                f"there is no parameter {name!r}; there are {', '.join(self._network.places)}"
+            ) from None
+        size = int(np.prod(shape))
+        return self._network.vector[start : start + size].reshape(shape)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        view = self[name]
+        array = np.asarray(value)
+        if array.shape != view.shape:
+            raise ValueError(f"{name} has the shape {view.shape}, not {array.shape}")
+        view[...] = array
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("a network's parameters cannot be removed")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._network.places)
+
+    def __len__(self) -> int:
+        return len(self._network.places)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name} {self[name].shape}" for name in self)
+
+
+class Network:
+    """A feed-forward network: a stack of layers, a loss, and the parameters.
+
+    Args:
+        layers: the layers, first to last.
+        loss: a name, an entry, or None for a network that only predicts.
+        inputs: the number of features.
+        seed: of the initial parameters.
+        dtype: ``"float32"`` or ``"float64"``; by default float32, and training on float64 data
+            makes it float64.
+
+    Raises:
+        ValueError: for sizes below 1, unknown names, two layers of one name, or a loss whose
+            domain the outputs can leave.
+
+    >>> import chainrule as cr
+    >>> net = cr.Network([cr.Dense(2, "tanh"), cr.Dense(1, "sigmoid")],
+    ...                  loss="binary_cross_entropy", inputs=3, seed=0)
+    >>> net.parameters
+    dense1.W (3, 2)
+    dense1.b (2,)
+    dense2.W (2, 1)
+    dense2.b (1,)
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        loss: str | Loss | None = None,
+        inputs: int = 0,
+        seed: int = 0,
+        dtype: Any = None,
+    ) -> None:
+        self.layers = tuple(layers)
+        if not self.layers:
+            raise ValueError("a network needs at least one layer")
+        for layer in self.layers:
+            if not hasattr(layer, "forward"):
+                raise ValueError(f"{layer!r} is not a layer")
+        if isinstance(inputs, bool) or not hasattr(inputs, "__index__") or inputs < 1:
+            raise ValueError(f"inputs must be a whole number of at least 1, not {inputs!r}")
+        if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**63:
+            raise ValueError(f"seed must be a whole number from 0 to 2**63 - 1, not {seed!r}")
+        self.inputs = int(inputs)
+        self.seed = int(seed)
+        self.loss = losses[loss] if isinstance(loss, str) else loss
+        if self.loss is not None and not isinstance(self.loss, Loss):
+            raise ValueError(f"a loss is a name or an entry, not {loss!r}")
+        self.fixed_dtype = None if dtype is None else real_dtype(dtype)
+        self.paths = _paths(self.layers)
+        self.labels = _labels(self.layers, self.paths)
+        self._names = {label: path for path, label in self.labels.items()}
+        if self.loss is not None:
+            self.loss.check_domain(self.layers[-1].output_activations())
+        self.places: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self._initial = self._draw()
+        self.vector = self._initial.astype(REALS[self.fixed_dtype or "float32"])
+
+    def _draw(self) -> np.ndarray:
+        """Draw the parameters in float64, so that both dtypes start from the same numbers."""
+        rng = np.random.default_rng(self.seed)
+        parts = []
+        columns, start = self.inputs, 0
+        for layer, path in zip(self.layers, self.paths, strict=True):
+            for p in layer.parameters(columns):
+                values = p.initializer.draw(rng, p.shape, p.fan_in, p.fan_out)
+                self.places[f"{path}.{p.name}"] = (start, p.shape)
+                parts.append(values.ravel())
+                start += values.size
+            columns = layer.outputs(columns)
+        self.outputs = columns
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def __repr__(self) -> str:
+        loss = self.loss.name if self.loss else None
+        return (
+            f"Network({list(self.layers)!r}, loss={loss!r}, inputs={self.inputs}, "
+            f"seed={self.seed}, dtype={self.dtype!r})"
+        )
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the parameters now."""
+        return self.vector.dtype.name
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters as views into the flat vector, by path or short name."""
+        return Parameters(self)
+
+    def path(self, name: str) -> str:
+        """The path of a value by its short name; a path stays as it is."""
+        return self._names.get(name, name)
+
+    def use_dtype(self, dtype: str) -> None:
+        """Convert the parameters; untouched initial ones are rounded from float64 but once."""
+        dtype = real_dtype(dtype)
+        if dtype == self.dtype:
+            return
+        untouched = np.array_equal(self.vector, self._initial.astype(self.vector.dtype))
+        self.vector = (self._initial if untouched else self.vector).astype(REALS[dtype])
+
+    def copy(self) -> "Network":
+        """A network with parameters of its own."""
+        twin = object.__new__(Network)
+        twin.__dict__.update(self.__dict__)
+        twin.vector = self.vector.copy()
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"specification": self.to_dict(), "vector": self.vector}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(Network.from_dict(state["specification"]).__dict__)
+        self.vector = np.array(state["vector"])
+
+    def __deepcopy__(self, _memo: object) -> "Network":
+        return self.copy()
+
+    @property
+    def program(self) -> "Program":
+        """The program of a training step by gradient descent, a batch in one tile.
+
+        ``print(net.program)`` shows it an instruction a line.
+        """
+        from chainrule.lowering import lower
+        from chainrule.optimizers import GradientDescent
+
+        phase = "train" if self.loss else "predict"
+        return lower(self, phase, batch_rows=32, optimizer=GradientDescent())
+
+    def predict(self, X: Any, threads: int | None = None) -> np.ndarray:
+        """The outputs for rows of X, computed in tiles, in constant memory.
+
+        Args:
+            X: (m, inputs) numbers, any strides, or a SciPy CSR matrix; (inputs,) for one row.
+            threads: how many; None chooses. The outputs do not depend on it.
+
+        Returns:
+            (m, outputs) in the network's dtype.
+
+        Raises:
+            ValueError: if X has another width or is not numeric.
+        """
+        from chainrule.prediction import predict
+
+        return predict(self, X, threads)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The specification, as files hold it."""
+        return {
+            "layers": [layer.to_dict() for layer in self.layers],
+            "loss": self.loss.name if self.loss else None,
+            "inputs": self.inputs,
+            "seed": self.seed,
+            "dtype": self.fixed_dtype,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Network":
+        """The network of a specification, with its initial parameters.
+
+        Raises:
+            ValueError: if it is not one.
+        """
+        try:
+            layers = []
+            for entry in data["layers"]:
+                options = dict(entry)
+                kind = options.pop("layer")
+                if kind not in LAYERS:
+                    raise ValueError(f"unknown layer {kind!r}; there are {', '.join(LAYERS)}")
+                layers.append(LAYERS[kind](**options))
+            return cls(layers, data["loss"], data["inputs"], data["seed"], data["dtype"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"this is not the specification of a network: {error}") from None
+
+
+def _paths(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """The path of each layer: its name, or its kind and number within the kind, from 1."""
+    counts: dict[str, int] = {}
+    paths = []
+    for layer in layers:
+        counts[layer.kind] = counts.get(layer.kind, 0) + 1
+        paths.append(layer.name or f"{layer.kind}{counts[layer.kind]}")
+    for path in paths:
+        if paths.count(path) > 1:
+            raise ValueError(f"two layers have the name {path!r}")
+    return tuple(paths)
+
+
+def _labels(layers: Sequence[Layer], paths: Sequence[str]) -> dict[str, str]:
+    """Short names of the values of a plain stack of dense layers: ``W1`` for ``dense1.W``."""
+    if not all(isinstance(layer, Dense) for layer in layers):
+        return {}
+    values = ("W", "b", "z", "a", "delta", "da", "dW", "db")
+    return {
+        f"{path}.{value}": f"{value}{number}"
+        for number, path in enumerate(paths, start=1)
+        for value in values
+    }

@@ -1,0 +1,73 @@
+"""How entries of the mathematics are found by name, and how users add their own."""
+
+import re
+from collections.abc import Iterator
+from typing import Generic, Protocol, TypeVar
+
+
+class Entry(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def aliases(self) -> tuple[str, ...]: ...
+
+
+E = TypeVar("E", bound=Entry)
+
+
+class Registry(Generic[E]):
+    """Entries of one kind by name.
+
+    Args:
+        kind: what an entry is, for messages: ``"activation"``.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, E] = {}
+
+    def register(self, entry: E) -> E:
+        """Add an entry under its name and aliases.
+
+        Raises:
+            ValueError: if a name is taken.
+        """
+        for name in (entry.name, *entry.aliases):
+            if name in self._entries:
+                raise ValueError(f"the {self.kind} {name!r} exists already")
+        for name in (entry.name, *entry.aliases):
+            self._entries[name] = entry
+        return entry
+
+    def __getitem__(self, name: str) -> E:
+        try:
+            return self._entries[name]
+        except (KeyError, TypeError):
+            raise ValueError(
+                f"unknown {self.kind} {name!r}; there are {', '.join(sorted(self._entries))}"
+            ) from None
+
+    def __iter__(self) -> Iterator[E]:
+        """The entries, each once, in the order in which they were registered."""
+        return iter(dict.fromkeys(self._entries.values()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def names(self) -> list[str]:
+        return [entry.name for entry in self]
+
+
+def name_and_argument(text: str) -> tuple[str, float | None]:
+    """Read ``"leaky_relu"`` or ``"leaky_relu(0.2)"``."""
+    found = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(?:\(\s*([-+.\w]+)\s*\))?\s*", text)
+    if not found:
+        raise ValueError(f"{text!r} is neither a name nor a name with a number in brackets")
+    name, argument = found.groups()
+    if argument is None:
+        return name, None
+    try:
+        return name, float(argument)
+    except ValueError:
+        raise ValueError(f"the argument {argument!r} in {text!r} is not a number") from None

@@ -1,0 +1,94 @@
+"""Network files: the specification as JSON and the parameters, in one safetensors file.
+
+Nothing in such a file is code, and nothing is ever unpickled.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from chainrule.engine.dtypes import REALS
+from chainrule.network import Network
+
+FORMAT = "chainrule.network.1"
+
+
+def save(network: Network, path: str | os.PathLike[str]) -> None:
+    """Write a network to a file, which appears whole or not at all.
+
+    Args:
+        network: what to save: specification and parameters.
+        path: of the file; one that is there is replaced.
+
+    Raises:
+        OSError: if it cannot be written.
+
+    >>> import chainrule as cr, tempfile, os
+    >>> net = cr.Network([cr.Dense(2, "softmax")], inputs=3, seed=7)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cr.save(net, os.path.join(folder, "net.safetensors"))
+    ...     again = cr.load(os.path.join(folder, "net.safetensors"))
+    >>> bool((net.parameters["W1"] == again.parameters["W1"]).all())
+    True
+    """
+    from safetensors.numpy import save as to_bytes
+
+    tensors = {name: np.ascontiguousarray(value) for name, value in network.parameters.items()}
+    metadata = {"format": FORMAT, "network": json.dumps(network.to_dict())}
+    write_whole(Path(path), to_bytes(tensors, metadata))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Read a network that :func:`save` wrote.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a network file, or its parameters do not fit its specification.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a network file: {error}") from None
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a network file of the format {FORMAT}")
+    try:
+        specification = json.loads(metadata["network"])
+    except (KeyError, json.JSONDecodeError):
+        raise ValueError(f"{path} holds no readable specification") from None
+    network = Network.from_dict(specification)
+    if set(tensors) != set(network.parameters):
+        raise ValueError(f"{path} holds other parameters than its specification needs")
+    dtypes = {tensor.dtype.name for tensor in tensors.values()}
+    if len(dtypes) != 1 or not dtypes <= set(REALS):
+        raise ValueError(f"{path} holds parameters of the types {', '.join(sorted(dtypes))}")
+    network.use_dtype(dtypes.pop())
+    for name, tensor in tensors.items():
+        try:
+            network.parameters[name] = tensor
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+    return network

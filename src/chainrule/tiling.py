@@ -1,0 +1,33 @@
+"""How a batch is cut into tiles: a function of the shapes alone.
+
+The number of threads has no say, so that results are the same for any number of them.
+"""
+
+from chainrule.engine.dtypes import REALS
+
+CACHE = 384 * 1024  # bytes of scratch that a tile should not exceed
+SMALLEST = 32  # rows; a tile is not cut below
+PARALLEL_ROWS = 96  # rows of a tile below which a product loses too much to be worth a thread
+PARALLEL_WORK = 4e7  # floating-point operations that are worth a tile of their own
+MOST_SLOTS = 8
+
+
+def rows_of_a_tile(columns: int, parameters: int, batch_rows: int, dtype: str) -> int:
+    """Rows of a tile for a batch.
+
+    Args:
+        columns: columns of all scratch values together.
+        parameters: of the network: a row costs about six operations for each.
+        batch_rows: rows of the batch.
+        dtype: of the scratch values.
+    """
+    row_bytes = columns * REALS[dtype]().itemsize
+    fitting = max(CACHE // row_bytes // SMALLEST * SMALLEST, SMALLEST)
+    worth = int(min(6 * parameters * batch_rows // PARALLEL_WORK, batch_rows // PARALLEL_ROWS))
+    tiles = max(-(-batch_rows // fitting), min(worth, MOST_SLOTS), 1)
+    return -(-batch_rows // tiles)
+
+
+def slots_for(batch_rows: int, tile_rows: int) -> int:
+    """Gradient slots for a batch of so many rows."""
+    return min(-(-batch_rows // tile_rows), MOST_SLOTS)

@@ -1,0 +1,1 @@
+"""Training: batches, epochs, the conditions that end it, what it leaves behind."""
