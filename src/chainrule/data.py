@@ -1,11 +1,13 @@
 """Checks of data before any work is done: shapes, types, values, each with one clear sentence."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.network import Network
+if TYPE_CHECKING:
+    from chainrule.network import Network
+
 
 BLOCK = 4_000_000  # elements that are looked at together: constant memory
 
@@ -74,7 +76,7 @@ def _check_finite(array: np.ndarray, name: str) -> None:
             raise ValueError(f"{name}[{where}] is {value}: every value must be finite")
 
 
-def targets(network: Network, y: Any, rows: int, name: str = "y") -> Targets:
+def targets(network: "Network", y: Any, rows: int, name: str = "y") -> Targets:
     """Check targets against the network's loss and outputs.
 
     Raises:

@@ -53,7 +53,7 @@ OPERATIONS = {
     "negative": Operation(lambda xp, x: -x, "−{}", NEGATION, (PRODUCT,)),
     "multiply": Operation(lambda xp, x, y: x * y, "{} {}", PRODUCT, (PRODUCT, POWER)),
     "hadamard": Operation(lambda xp, x, y: x * y, "{} ⊙ {}", PRODUCT, (PRODUCT, POWER)),
-    "divide": Operation(lambda xp, x, y: x / y, "{} / {}", PRODUCT, (PRODUCT, POWER)),
+    "divide": Operation(lambda xp, x, y: x / y, "{} / {}", PRODUCT, (PRODUCT, ATOM)),
     "matmul": Operation(lambda xp, x, y: x @ y, "{}·{}", PRODUCT, (PRODUCT, POWER)),
     "power": Operation(lambda xp, x, y: x**y, "{}^{}", POWER, (ATOM, ATOM)),
     "transpose": Operation(lambda xp, x: x.T, "{}ᵀ", ATOM, (ATOM,)),
@@ -70,7 +70,7 @@ OPERATIONS = {
     "greater": Operation(lambda xp, x, y: x > y, "{} > {}", COMPARISON, (SUM, SUM)),
     "at_least": Operation(lambda xp, x, y: x >= y, "{} ≥ {}", COMPARISON, (SUM, SUM)),
     "where": Operation(
-        lambda xp, c, x, y: xp.where(c, x, y), "{1} if {0} else {2}", COMPARISON, (SUM, SUM, SUM)
+        lambda xp, c, x, y: xp.where(c, x, y), "{1} if {0} else {2}", LOOSE, (COMPARISON, SUM, SUM)
     ),
     "onehot": Operation(lambda xp, k, like: xp.eye(like.shape[-1])[k], "onehot({0})", ATOM,
                         (LOOSE, LOOSE)),
@@ -78,14 +78,14 @@ OPERATIONS = {
                       "{}[{}]", ATOM, (ATOM, LOOSE)),
     "rows": Operation(lambda xp, x, order: x[order], "{}[{}]", ATOM, (ATOM, LOOSE)),
     "column": Operation(lambda xp, x: x[:, None], "{}", ATOM, (ATOM,)),
-    "sum_outputs": Operation(lambda xp, x: xp.sum(x, axis=-1), "Σₖ {}", PRODUCT, (POWER,)),
+    "sum_outputs": Operation(lambda xp, x: xp.sum(x, axis=-1), "Σₖ {}", POWER, (POWER,)),
     "sum_outputs_column": Operation(
-        lambda xp, x: xp.sum(x, axis=-1, keepdims=True), "Σₖ {}", PRODUCT, (POWER,)
+        lambda xp, x: xp.sum(x, axis=-1, keepdims=True), "Σₖ {}", POWER, (POWER,)
     ),
-    "sum_rows": Operation(lambda xp, x: xp.sum(x, axis=0), "Σᵢ {}", PRODUCT, (POWER,)),
+    "sum_rows": Operation(lambda xp, x: xp.sum(x, axis=0), "Σᵢ {}", POWER, (POWER,)),
     "logsumexp": Operation(_logsumexp, "ln Σₖ exp({})", ATOM, (LOOSE,)),
     "max_outputs_column": Operation(
-        lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", PRODUCT, (ATOM,)
+        lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", POWER, (ATOM,)
     ),
 }  # fmt: skip
 
@@ -176,6 +176,8 @@ class Expression:
             return str(self.arguments[0])
         if self.operation == "number":
             return _number_text(self.arguments[0])
+        if self.operation == "power" and self.arguments[1].arguments == (2,):
+            return f"{self.arguments[0].text(ATOM)}²"
         operation = OPERATIONS[self.operation]
         parts = [a.text(n) for a, n in zip(self.arguments, operation.arguments, strict=True)]
         written = operation.text.format(*parts)

@@ -40,7 +40,7 @@ class Form:
     gradient: Kernel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loss:
     """A loss function.
 

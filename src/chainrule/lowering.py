@@ -1,16 +1,18 @@
 """Lowering: the translation of a network into a program."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from chainrule import dataflow
 from chainrule.engine import layout
 from chainrule.engine.builder import Builder
 from chainrule.engine.program import Buffer, ParameterSegment, Program, planned
 from chainrule.engine.sources import readable
-from chainrule.network import Network
 from chainrule.optimizers import Optimizer
 from chainrule.tiling import rows_of_a_tile, slots_for
+
+if TYPE_CHECKING:
+    from chainrule.network import Network
 
 Purpose = Literal["predict", "evaluate", "gradient", "train"]
 
@@ -18,7 +20,7 @@ RANGE = 4096  # elements of the flat vectors that are reduced and updated while 
 
 
 def lower(
-    network: Network,
+    network: "Network",
     purpose: Purpose,
     batch_rows: int,
     optimizer: Optimizer | None = None,
@@ -30,6 +32,7 @@ def lower(
     tile_rows: int | None = None,
     fused: bool = True,
     plan: bool = True,
+    reuse: bool = True,
 ) -> Program:
     """Translate a network into the program for a purpose.
 
@@ -47,6 +50,7 @@ def lower(
         tile_rows: rows of a tile; by default a function of the shapes.
         fused: False computes a natural pair of activation and loss by its two factors.
         plan: False leaves the scratch buffers without places.
+        reuse: False gives every scratch buffer a place of its own.
 
     Raises:
         ValueError: if there is no loss, or an activation cannot be trained.
@@ -79,7 +83,7 @@ def lower(
     columns = sum(b.columns for b in builder.buffers.values() if b.role == "value")
     tile = tile_rows or rows_of_a_tile(columns, builder.parameters, batch_rows, dtype)
     program = builder.program(tile, slots_for(batch_rows, tile), ranges, loss)
-    return planned(program) if plan else program
+    return planned(program, reuse=reuse) if plan else program
 
 
 class _Gather:
@@ -97,8 +101,8 @@ class _Gather:
 
 
 def _lower_loss(
-    builder: Builder, gather: "_Gather", network: Network, a: Buffer, labels: bool, weighted: bool,
-    fused: bool, backward: bool,
+    builder: Builder, gather: "_Gather", network: "Network", a: Buffer, labels: bool,
+    weighted: bool, fused: bool, backward: bool,
 ) -> None:  # fmt: skip
     loss = network.loss
     if loss is None:

@@ -1,16 +1,17 @@
 """The network: a specification and one flat vector of parameters."""
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from chainrule.engine.dtypes import REALS, real_dtype
+from chainrule.engine.program import Program
 from chainrule.layers import LAYERS, Dense, Layer
 from chainrule.losses import Loss, losses
-
-if TYPE_CHECKING:
-    from chainrule.engine.program import Program
+from chainrule.lowering import lower
+from chainrule.optimizers import GradientDescent
+from chainrule.prediction import predict
 
 
 class Parameters(MutableMapping[str, np.ndarray]):
@@ -177,16 +178,14 @@ class Network:
         return self.copy()
 
     @property
-    def program(self) -> "Program":
+    def program(self) -> Program:
         """The program of a training step by gradient descent, a batch in one tile.
 
         ``print(net.program)`` shows it an instruction a line.
         """
-        from chainrule.lowering import lower
-        from chainrule.optimizers import GradientDescent
-
-        phase = "train" if self.loss else "predict"
-        return lower(self, phase, batch_rows=32, optimizer=GradientDescent())
+        return lower(
+            self, "train" if self.loss else "predict", batch_rows=32, optimizer=GradientDescent()
+        )
 
     def predict(self, X: Any, threads: int | None = None) -> np.ndarray:
         """The outputs for rows of X, computed in tiles, in constant memory.
@@ -201,8 +200,6 @@ class Network:
         Raises:
             ValueError: if X has another width or is not numeric.
         """
-        from chainrule.prediction import predict
-
         return predict(self, X, threads)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Prediction and evaluation: the forward part of a program over any number of rows."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,9 @@ from chainrule.engine.dtypes import REALS
 from chainrule.engine.executor import Executor
 from chainrule.engine.program import Program
 from chainrule.lowering import lower
-from chainrule.network import Network
+
+if TYPE_CHECKING:
+    from chainrule.network import Network
 
 ROWS_AT_ONCE = 4096  # the batch that prediction is tiled for
 WORTH_A_THREAD = 2e7  # floating-point operations
@@ -30,7 +32,7 @@ def threads_for(threads: int | None, program: Program, rows: int) -> int:
     return min(int(threads), program.slots)
 
 
-def predict(network: Network, X: Any, threads: int | None = None) -> np.ndarray:
+def predict(network: "Network", X: Any, threads: int | None = None) -> np.ndarray:
     """See :meth:`chainrule.Network.predict`."""
     if not hasattr(X, "indptr"):
         X = np.asarray(X)
@@ -49,7 +51,7 @@ def predict(network: Network, X: Any, threads: int | None = None) -> np.ndarray:
 
 
 def mean_loss(
-    network: Network, X: Any, y: data.Targets, weights: np.ndarray | None = None
+    network: "Network", X: Any, y: data.Targets, weights: np.ndarray | None = None
 ) -> float:
     """The loss over all rows: the mean over the examples, or the sum for a loss that is one."""
     assert network.loss is not None

@@ -3,6 +3,8 @@
 The number of threads has no say, so that results are the same for any number of them.
 """
 
+import numpy as np
+
 from chainrule.engine.dtypes import REALS
 
 CACHE = 384 * 1024  # bytes of scratch that a tile should not exceed
@@ -21,7 +23,7 @@ def rows_of_a_tile(columns: int, parameters: int, batch_rows: int, dtype: str) -
         batch_rows: rows of the batch.
         dtype: of the scratch values.
     """
-    row_bytes = columns * REALS[dtype]().itemsize
+    row_bytes = columns * np.dtype(REALS[dtype]).itemsize
     fitting = max(CACHE // row_bytes // SMALLEST * SMALLEST, SMALLEST)
     worth = int(min(6 * parameters * batch_rows // PARALLEL_WORK, batch_rows // PARALLEL_ROWS))
     tiles = max(-(-batch_rows // fitting), min(worth, MOST_SLOTS), 1)

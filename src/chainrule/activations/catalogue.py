@@ -33,6 +33,11 @@ def sigma(x: Expression) -> Expression:
     return 1 / (1 + exp_(-x))
 
 
+def kink_of_slope(k: float) -> dict[float, float]:
+    """The kink at 0 between the slopes k and 1, with the left one taken there."""
+    return {0.0: k} if k != 1 else {}
+
+
 @device()
 def clipped(z: float, bound: float) -> float:
     """z between −bound and bound; NaN stays."""
@@ -148,6 +153,7 @@ activations.register(
     Activation(
         "linear", k * z, k, linear_value, linear_pullback, k=1.0, aliases=("identity",),
         source="000, 'Activation functions'",
+        with_k=lambda k: {"limits": (k * -INFINITY, k * INFINITY)},
     )
 )  # fmt: skip
 
@@ -156,6 +162,7 @@ activations.register(
         "threshold", where(apply("at_least", z, k), 1, 0), 0 * z, threshold_value, None, k=0.5,
         range=(0, 1), limits=(0, 1), kinks={0.5: math.nan}, aliases=("step",),
         source="000, 'Activation functions': class 1 where the argument is at least k",
+        with_k=lambda k: {"kinks": {k: math.nan}},
     )
 )  # fmt: skip
 
@@ -198,6 +205,7 @@ activations.register(
         initializer="he_uniform",
         source="Maas, Hannun, Ng, 'Rectifier Nonlinearities Improve Neural Network Acoustic "
         "Models', 2013",
+        with_k=lambda k: {"kinks": kink_of_slope(k), "limits": (k * -INFINITY, INFINITY)},
     )
 )  # fmt: skip
 
@@ -208,6 +216,9 @@ activations.register(
         limits=(-1, INFINITY), initializer="he_uniform",
         source="Clevert, Unterthiner, Hochreiter, 'Fast and Accurate Deep Network Learning by "
         "Exponential Linear Units', 2016",
+        with_k=lambda k: {
+            "kinks": kink_of_slope(k), "range": (min(-k, 0.0), INFINITY), "limits": (-k, INFINITY)
+        },
     )
 )  # fmt: skip
 

@@ -22,8 +22,9 @@ the latter da times the derivative, written in plain Python with the functions o
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from chainrule.engine.elementary import exp
 from chainrule.engine.kernel import (
@@ -59,7 +60,7 @@ def sum_row(x: Expression) -> Expression:
 REALS = (-math.inf, math.inf)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Activation:
     """An activation function a = f(z).
 
@@ -72,11 +73,12 @@ class Activation:
         pullback: the device function of ``(da, z, a, k)``, da times ∂a/∂z; None where there is no
             useful derivative.
         k: the parameter, None if it has none.
-        range: the smallest and the largest output (for k > 0), as an interval.
+        range: the smallest and the largest output, as an interval.
         limits: the values at −∞ and +∞.
         kinks: where there is no derivative, with the value taken there.
         initializer: what suits the weights in front of it.
         source: where it is from.
+        with_k: the attributes that depend on the parameter, for another one.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Activation:
     source: str = ""
     aliases: tuple[str, ...] = ()
     rowwise: tuple[Kernel, Kernel] | None = None
+    with_k: Callable[[float], Mapping[str, Any]] | None = None
 
     def __call__(self, k: float) -> "Activation":
         """The same function with another parameter: ``leaky_relu(0.2)``."""
@@ -99,11 +102,19 @@ class Activation:
             raise ValueError(f"the activation {self.name!r} has no parameter")
         if not math.isfinite(k):
             raise ValueError(f"the parameter of {self.name!r} must be finite, not {k}")
-        return replace(self, k=float(k))
+        k = float(k)
+        return replace(self, k=k, **(self.with_k(k) if self.with_k else {}))
+
+    def __eq__(self, other: object) -> bool:
+        """Entries are the same function if name and parameter are."""
+        return isinstance(other, Activation) and (self.name, self.k) == (other.name, other.k)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.k))
 
     def __str__(self) -> str:
-        default = activations[self.name] if self.name in activations else self
-        return self.name if self.k == default.k else f"{self.name}({self.k:g})"
+        default = activations[self.name].k if self.name in activations else None
+        return self.name if self.k == default else f"{self.name}({self.k!r})"
 
     @property
     def trainable(self) -> bool:

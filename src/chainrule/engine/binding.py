@@ -8,7 +8,7 @@ import numpy as np
 from chainrule.engine import layout
 from chainrule.engine.blas import gemm_address
 from chainrule.engine.dtypes import ALIGNMENT, REALS
-from chainrule.engine.program import Operand, Program
+from chainrule.engine.program import Buffer, Operand, Program
 from chainrule.engine.sources import describe
 
 
@@ -78,10 +78,19 @@ class Binding:
         table[layout.SOURCES] = self.descriptors.ctypes.data
         return table
 
+    def read(self, buffer: Buffer, rows: int, worker: int = 0) -> np.ndarray:
+        """A scratch buffer of a worker as it is now: (rows, columns), a view."""
+        size = rows * buffer.columns * self.program.itemsize
+        raw = self.arenas[worker][buffer.offset : buffer.offset + size]
+        return raw.view(REALS[self.program.dtype]).reshape(rows, buffer.columns)
+
     def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, np.ndarray]:
         """Segments, blocks, instructions, the address of the operand records, regions."""
         program = self.program
-        segments, blocks, instructions, operands = [], [], [], []
+        segments: list[tuple[int, ...]] = []
+        blocks: list[tuple[int, ...]] = []
+        instructions: list[tuple[int, ...]] = []
+        operands: list[list[int]] = []
         for segment in program.segments:
             first = len(blocks)
             for block in segment.blocks:

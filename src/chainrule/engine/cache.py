@@ -148,12 +148,13 @@ def compiled(
     where = home / dtype
     where.mkdir(exist_ok=True, mode=0o700)
     with _declaring, filelock.FileLock(where / "compiling.lock"):
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(where)
+        config: Any = numba.config
+        before = config.CACHE_DIR
+        config.CACHE_DIR = str(where)
         try:
             return decorator(True)(function)
         finally:
-            numba.config.CACHE_DIR = before
+            config.CACHE_DIR = before
 
 
 def _is_covered(body: Callable[..., Any]) -> bool:

@@ -2,7 +2,7 @@
 
 float64 calls the C library. float32 has polynomials of its own, without a branch, so that a
 loop over them becomes vector instructions: the C library's are called one element at a time.
-The coefficients of ``exp`` and ``tanh`` are those of the Cephes library (S. L. Moshier, 1992).
+The coefficients of ``exp`` are those of the Cephes library (S. L. Moshier, 1992).
 """
 
 import math
@@ -13,10 +13,19 @@ float_bits = Intrinsic("float_bits")
 float_from_bits = Intrinsic("float_from_bits")
 
 
-def _exp_float32(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """e**x: x = k ln 2 + r with |r| <= ln 2 / 2, a polynomial in r, times 2**k in two steps."""
-    x = real(-104) if x < real(-104) else x  # e**-104 rounds to 0; NaN fails both comparisons
-    x = real(89) if x > real(89) else x  # e**89 rounds to infinity
+def _power_of_two_float32(k):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    return float_from_bits(int32((k + 127) << 23))
+
+
+@device(float32=_power_of_two_float32)
+def power_of_two(k: int) -> float:
+    """2**k; for float32 from k = -126 on, and infinity for k = 128."""
+    return math.ldexp(1.0, k)
+
+
+@device(fastmath={"contract"})
+def reduced(x: float) -> tuple[float, float, int]:
+    """x = k ln 2 + r with |r| <= ln 2 / 2: (e**r - 1, k as a real, k), for float32."""
     shifted = x * real(1.44269504088896341) + real(12582912)  # 1.5 * 2**23: rounds to an integer
     k = shifted - real(12582912)
     r = x - k * real(0.693359375)
@@ -27,20 +36,16 @@ def _exp_float32(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     p = p * r + real(4.1665795894e-2)
     p = p * r + real(1.6666665459e-1)
     p = p * r + real(5.0000001201e-1)
-    p = (p * r) * r + r + real(1)
-    power = float_bits(shifted) - float_bits(real(12582912))
-    half = power >> 1
-    return p * power_of_two(half) * power_of_two(power - half)
+    return (p * r) * r + r, k, float_bits(shifted) - float_bits(real(12582912))
 
 
-def _power_of_two_float32(k):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    return float_from_bits(int32((k + 127) << 23))
-
-
-@device(float32=_power_of_two_float32)
-def power_of_two(k: int) -> float:
-    """2**k."""
-    return math.ldexp(1.0, k)
+def _exp_float32(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """2**k in two steps, so that subnormal results and infinity come out right."""
+    x = real(-104) if x < real(-104) else x  # e**-104 rounds to 0; NaN fails both comparisons
+    x = real(89) if x > real(89) else x  # e**89 rounds to infinity
+    q, _, k = reduced(x)
+    half = k >> 1
+    return (q + real(1)) * power_of_two(half) * power_of_two(k - half)
 
 
 @device(float32=_exp_float32)
@@ -49,25 +54,29 @@ def exp(x: float) -> float:
     return math.exp(x)
 
 
-@device()
+def _logistic_float32(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Where e**-x passes 2**127.5 the result is no normal number: infinity, and so 0, will do."""
+    x = real(-89) if x < real(-89) else x
+    x = real(87) if x > real(87) else x
+    q, _, k = reduced(-x)
+    return real(1) / (real(1) + (q + real(1)) * power_of_two(k))
+
+
+@device(float32=_logistic_float32)
 def logistic(x: float) -> float:
     """1 / (1 + e**-x)."""
-    return real(1) / (real(1) + exp(-x))
+    return real(1) / (real(1) + math.exp(-x))
 
 
 def _tanh_float32(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Odd polynomial below 0.625, 1 - 2 / (e**2|x| + 1) above; both computed, one selected."""
+    """t / (t + 2) with t = e**2|x| - 1, which keeps its digits near 0; then the sign of x."""
     size = -x if x < real(0) else x
-    square = x * x
-    p = real(-5.70498872745e-3)
-    p = p * square + real(2.06390887954e-2)
-    p = p * square + real(-5.37397155531e-2)
-    p = p * square + real(1.33314422036e-1)
-    p = p * square + real(-3.33332819422e-1)
-    small = p * square * x + x
-    large = real(1) - real(2) / (exp(size + size) + real(1))
-    large = -large if x < real(0) else large
-    return small if size < real(0.625) else large
+    size = real(20) if size > real(20) else size  # tanh is 1 from 9.02 on
+    q, _, k = reduced(size + size)
+    scale = power_of_two(k)
+    t = scale * q + (scale - real(1))
+    y = t / (t + real(2))
+    return -y if x < real(0) else y
 
 
 @device(float32=_tanh_float32)

@@ -33,7 +33,7 @@ def compiled_walk() -> Callable[..., int]:
         types.int64, types.int64, integers, table, table, table, types.int64, table, contexts,
         table, factors, integers, reals,
     )  # fmt: skip
-    return cache.compiled(  # type: ignore[no-any-return]
+    return cache.compiled(
         lambda stored: numba.njit(signature, nogil=True, error_model="numpy", cache=stored),
         walker.walk, "any", [walker.walk],
     )  # fmt: skip
@@ -48,7 +48,7 @@ def compiled_wait() -> Callable[..., None]:
     from chainrule.engine import walker
 
     signature = types.void(types.int64[::1], types.int64, types.int64)
-    return cache.compiled(  # type: ignore[no-any-return]
+    return cache.compiled(
         lambda stored: numba.njit(signature, nogil=True, error_model="numpy", cache=stored),
         walker.wait_for_change, "any", [walker.wait_for_change],
     )  # fmt: skip
@@ -111,7 +111,7 @@ class Executor:
         self.threads = threads
         self._w = walker
         self._at_host = at_host
-        self._first_epoch = cursor[0]
+        self._start = cursor
         self.losses = np.zeros(max(epochs, 1))
         self._order = np.arange(rows if shuffled else 0, dtype=np.int64)
         self._contexts = contexts_for(
@@ -167,6 +167,14 @@ class Executor:
         self.binding.scalars[list(self.program.scalars).index(name)] = value
         self._snapshot = None
 
+    def restart(self) -> None:
+        """Go back to where the first run began; parameters and state stay as they are."""
+        w, control = self._w, self._control
+        control[w.EPOCH], control[w.STEP] = self._start
+        control[w.BATCH], control[w.SEGMENT], control[w.NEXT_TILE :] = 0, 0, 0
+        self.losses[:] = 0
+        self._snapshot = None
+
     def run(self, epoch: int) -> None:
         """Run until ``epoch`` epochs are completed.
 
@@ -178,7 +186,7 @@ class Executor:
 
     def advance(self, epoch: int) -> None:
         """Run one slice, at most until ``epoch`` epochs are completed; see :meth:`run`."""
-        if self.binding.state is not None:
+        if self.program.ranges:
             self._take_snapshot()
         if self._slice(epoch, FOREVER) == self._w.NOT_FINITE:
             step = self.step
@@ -215,9 +223,9 @@ class Executor:
         if self._snapshot is not None and now - self._snapshot_time < SNAPSHOT:
             return
         control, w = self._control, self._w
-        if control[w.SEGMENT] or control[w.NEXT_TILE :].any():
-            if self._snapshot is not None:
-                return  # in the middle of a step: the older one will do
+        middle = control[w.SEGMENT] or control[w.NEXT_TILE :].any()
+        if middle and self._snapshot is not None:
+            return  # in the middle of a step the older one will do
         state = self.binding.state
         self._snapshot = (
             self.binding.parameters.copy(), None if state is None else state.copy(),

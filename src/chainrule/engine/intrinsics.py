@@ -3,7 +3,6 @@
 Each is a few lines of LLVM. Addresses are arguments, never constants.
 """
 
-# ruff: noqa: ANN001, ANN202
 from llvmlite import ir
 from numba import carray, types
 from numba.core import cgutils

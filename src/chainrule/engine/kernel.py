@@ -15,6 +15,7 @@ are bound anew for each.
 
 import dis
 import inspect
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType
@@ -39,6 +40,8 @@ Source = Annotated[Any, "source"]  #: a source descriptor, see :mod:`chainrule.e
 Context = Annotated[Any, "context"]  #: a record of :data:`chainrule.engine.layout.CONTEXT`
 
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a lock that another thread held is held for ever in a child
+    os.register_at_fork(after_in_child=lambda: globals().update(_lock=threading.RLock()))
 
 
 class EquationLike(Protocol):
@@ -148,10 +151,11 @@ def _jit(
 ) -> Any:
     import numba
 
+    # What only kernels call needs no way in from Python or C.
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return numba.njit(
-        bind(body, dtype, replaced), error_model="numpy", fastmath=fastmath, nogil=True,
-        no_cpython_wrapper=True, no_cfunc_wrapper=True,
-    )  # fmt: skip
+        bind(body, dtype, replaced), error_model="numpy", fastmath=fastmath, nogil=True, **options
+    )
 
 
 class Kernel:

@@ -69,7 +69,13 @@ class Instruction:
     @property
     def equations(self) -> tuple[EquationLike, ...]:
         """The kernel's equations in the names of this instruction's buffers."""
-        names = {key: str(value) for key, value in self.operands.items()}
+        part = ""
+        if "first" in self.operands:  # some columns of a layer with a function per neuron
+            part = f"[:, {self.operands['first']}:{self.operands['last']}]"
+        names = {
+            key: f"{value}{part if isinstance(value, Buffer) and len(value.shape) > 1 else ''}"
+            for key, value in self.operands.items()
+        }
         return tuple(equation.renamed(names) for equation in self.kernel.equations)
 
     @property
@@ -195,7 +201,10 @@ def _rows_of(instruction: Instruction, block: Block) -> list[tuple[str, str, str
     phase = layout.PHASE_NAMES[instruction.phase]
     if block.repeat > 1:
         phase += f" ×{block.repeat}" + ("↓" if block.reverse else "↑")
-    shapes = ", ".join(f"{b} {b.shape_text()}" for b in dict.fromkeys(instruction.buffers))
+    shown = [*instruction.writes, *instruction.reads]
+    shapes = ", ".join(
+        f"{b} {b.shape_text()}" for b in dict.fromkeys(shown) if b.role not in ("scalar", "source")
+    )
     first, *rest = [equation.text() for equation in instruction.equations]
     return [(phase, instruction.kernel.name, first, shapes), *(("", "", e, "") for e in rest)]
 

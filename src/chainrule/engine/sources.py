@@ -1,4 +1,4 @@
-"""Data sources: arrays that programs read where they lie, described by address, type and strides."""
+"""Data sources: arrays that programs read where they lie, by address, type and strides."""
 
 from typing import Any
 
@@ -46,6 +46,7 @@ def readable(array: Any) -> Any:
 def _descriptor(array: np.ndarray, columns: int) -> np.ndarray:
     descriptor = np.zeros(SOURCE_WORDS, np.int64)
     code = source_code(array.dtype)
+    assert code is not None
     column_stride = array.strides[1] if array.ndim > 1 else array.itemsize
     descriptor[:5] = array.ctypes.data, code, array.strides[0], column_stride, columns
     return descriptor

@@ -70,11 +70,12 @@ class Stepper:
         self._mean = mean
         self._step = step
         self._guarded = guarded
+        self._slot = 0
         self._poison()
 
     @property
     def context(self) -> np.ndarray:
-        return self._contexts[0]  # type: ignore[no-any-return]
+        return self._contexts[0]
 
     def _poison(self) -> None:
         for buffer in self.program.buffers.values():
@@ -94,7 +95,7 @@ class Stepper:
             layout.PARAMETERS: binding.parameters, layout.GRADIENTS: binding.gradients,
             layout.STATE: binding.state, layout.ARENA: binding.arenas[0],
             layout.SLOTS: binding.slots, layout.SCALARS: binding.scalars,
-            layout.SLOT: binding.slots[int(context["slot"]) * self.program.slot_bytes :],
+            layout.SLOT: binding.slots[self._slot * self.program.slot_bytes :],
             layout.SOURCES: binding.descriptors,
         }[buffer.region]  # fmt: skip
         assert memory is not None
@@ -138,7 +139,7 @@ class Stepper:
         first = tile * program.tile_rows
         slot = tile % program.slots
         context["rows"] = min(program.tile_rows, self._rows - first)
-        context["row"], context["slot"] = first, slot
+        context["row"], self._slot = first, slot
         context["accumulate"] = int(tile >= program.slots)
         base = self.binding.slots.ctypes.data + slot * program.slot_bytes
         self._regions[0, layout.SLOT] = base

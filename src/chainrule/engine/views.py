@@ -3,7 +3,6 @@
 Imports Numba: load it only where something is compiled.
 """
 
-# ruff: noqa: ANN001
 import functools
 
 import numba

@@ -5,7 +5,6 @@ function, and all of them take the same decisions, because what they decide on c
 between barriers.
 """
 
-# ruff: noqa: ANN001, ANN201
 import numpy as np
 from numba import njit
 

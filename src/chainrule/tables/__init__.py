@@ -1,1 +1,1 @@
-"""."""
+"""Tables: files read strictly, columns understood, a network fitted, its run written down."""

@@ -239,7 +239,7 @@ def _checked(
 def _split(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     if not 0 < share < 1:
         raise ValueError(f"validation_share must be between 0 and 1, not {share!r}")
-    held = int(round(rows * share))
+    held = round(rows * share)
     if not 0 < held < rows:
         raise ValueError(f"validation_share={share} of {rows} rows leaves one side empty")
     order = np.random.default_rng(seed).permutation(rows)

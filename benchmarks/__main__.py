@@ -1,0 +1,114 @@
+"""The command: ``python -m benchmarks [WORK ...]``."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks import machine, picture, report
+from benchmarks.figures import Measured
+from benchmarks.rounds import measure
+from benchmarks.works import WORKS
+
+RESULTS = Path(__file__).parent / "results"
+ROUNDS, RUN_SECONDS = 7, 0.35
+QUICK_ROUNDS, QUICK_RUN_SECONDS = 3, 0.1
+WIDTH = 130  # of the tables where there is no terminal to ask
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Time training steps of chainrule, scikit-learn, PyTorch and JAX, in turns.",
+    )
+    names = ", ".join(WORKS)
+    parser.add_argument("works", nargs="*", metavar="WORK", help=f"of {names}; all by default")
+    parser.add_argument(
+        "--rounds", type=_positive, help=f"how often each runs, by default {ROUNDS}"
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--threads", type=_positive, help="the most that each may use")
+    parser.add_argument("--order", type=int, default=0, help="seed of the orders of the rounds")
+    parser.add_argument("--json", type=Path, help="the file for the figures; a picture beside it")
+    options = parser.parse_args(arguments)
+    for name in options.works:
+        if name not in WORKS:
+            parser.error(f"unknown work {name!r}; there are {names}")
+    return options
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
+    return value
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmarks; 1 if an opponent did not learn the same, so that times mean nothing."""
+    options = _options(arguments)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    started = time.strftime("%Y-%m-%d-%H%M%S")
+    about = machine.describe() | {"busy": machine.busy()}
+    console.print(_machine_line(about), style="dim", highlight=False)
+    if (about["busy"] or 0) > machine.BUSY:
+        console.print(
+            f"Others keep {about['busy']:.0%} of this machine busy: "
+            "compare nothing but ratios, and do not quote them.", style="yellow",
+        )  # fmt: skip
+    found = _measured(options, console)
+    console.print(report.summary(found))
+    for line in report.notes(found):
+        console.print(line, style="dim", highlight=False)
+    _write(options, started, about, found, console)
+    return int(any(m.disagreements() for m in found))
+
+
+def _measured(options: argparse.Namespace, console: Console) -> list[Measured]:
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    seconds = QUICK_RUN_SECONDS if options.quick else RUN_SECONDS
+    found = []
+    for name in options.works or WORKS:
+        with console.status(name) as status:
+            found.append(
+                measure(
+                    WORKS[name], rounds=rounds, seconds=seconds, threads=options.threads,
+                    order=options.order, say=lambda text, n=name: status.update(f"{n}: {text}"),
+                )
+            )  # fmt: skip
+        console.print(report.table(found[-1]))
+    return found
+
+
+def _machine_line(about: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return f"{about['processor']}, {about['cores']} cores; Python {about['python']}, {versions}"
+
+
+def _write(
+    options: argparse.Namespace, started: str, about: dict[str, Any], found: list[Measured],
+    console: Console,
+) -> None:  # fmt: skip
+    file: Path = options.json or RESULTS / f"{started}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    data = {
+        "started": started,
+        "machine": about,
+        "options": {k: v for k, v in vars(options).items() if k != "json"},
+        "works": {m.work.name: report.as_data(m) for m in found},
+    }
+    file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    pictures = [file.with_suffix(ending) for ending in (".png", ".svg")]
+    caption = f"{about['processor']}, {about['cores']} cores; medians of the rounds of one run"
+    picture.draw(found, pictures, caption)
+    console.print(f"Written: {file} and the picture beside it, as .png and .svg")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

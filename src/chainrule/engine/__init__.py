@@ -1,0 +1,1 @@
+"""The compiled floor: kernels, programs, the executor. It knows arrays, not networks."""

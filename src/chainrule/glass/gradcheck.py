@@ -1,0 +1,202 @@
+"""The gradient checker: the program's gradients against central differences, in float64."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule import data
+from chainrule.engine.executor import Executor
+from chainrule.engine.program import Buffer, Program
+from chainrule.glass.trace import trace
+from chainrule.layers import Dense
+from chainrule.lowering import lower
+from chainrule.network import Network
+
+FLOOR = 1e-8  # norms below this are compared absolutely
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found for one parameter.
+
+    Attributes:
+        error: ‖dW − dW′‖ / max(‖dW‖, ‖dW′‖, floor), with dW′ by central differences.
+        checked: elements compared.
+        left_out: elements left out, because a kink lies between the two points of the difference.
+    """
+
+    error: float
+    checked: int
+    left_out: int
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """The result of :func:`gradcheck`, by parameter.
+
+    Attributes:
+        tolerance: what each error is held against.
+    """
+
+    parameters: dict[str, Check] = field(default_factory=dict)
+    tolerance: float = 1e-6
+
+    @property
+    def ok(self) -> bool:
+        return all(check.error < self.tolerance for check in self.parameters.values())
+
+    @property
+    def worst(self) -> float:
+        return max(check.error for check in self.parameters.values())
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        width = max(len(name) for name in self.parameters)
+        lines = [
+            f"{name.ljust(width)}  error {check.error:.2e}  "
+            f"{'ok' if check.error < self.tolerance else 'WRONG'}  "
+            f"{check.checked} elements"
+            + (f", {check.left_out} left out at kinks" if check.left_out else "")
+            for name, check in self.parameters.items()
+        ]
+        return "\n".join(lines)
+
+
+def gradcheck(
+    network: Network,
+    X: Any,
+    y: Any,
+    *,
+    sample_weight: Any = None,
+    h: float = 1e-5,
+    tolerance: float = 1e-6,
+    gradients: dict[str, np.ndarray] | None = None,
+) -> GradientCheck:
+    """Compare every gradient of the network's program with central differences.
+
+    (L(θ + h) − L(θ − h)) / 2h for each element θ of each parameter. Where the sign of a value in
+    front of a kink differs between the two points, the difference says nothing about the
+    derivative: the element is left out and counted.
+
+    Args:
+        network: with a loss; its parameters are read, not changed.
+        X, y, sample_weight: as for the training; a few rows are enough.
+        h: half the distance of the two points.
+        tolerance: what the relative error of a parameter must stay below.
+        gradients: gradients to check in place of the program's own, by name.
+
+    Returns:
+        The error of each parameter; true if all are below the tolerance.
+
+    Raises:
+        ValueError: for data that do not fit.
+
+    >>> import numpy as np, chainrule as cr
+    >>> net = cr.Network([cr.Dense(3, "tanh"), cr.Dense(2, "softmax")], loss="cross_entropy",
+    ...                  inputs=2, seed=0)
+    >>> bool(cr.gradcheck(net, np.eye(2), [0, 1]))
+    True
+    """
+    X = np.asarray(data.features(X, network.inputs), dtype=np.float64)
+    found = trace(network, X, y, sample_weight=sample_weight)
+    targets = data.targets(network, y, X.shape[0])
+    weights = data.weights(sample_weight, None, targets, X.shape[0])
+    differences = _Differences(network, X, targets, weights, h)
+    checks = {}
+    for name, (start, shape) in network.places.items():
+        label = network.labels.get(name, name)
+        analytic = found[_gradient_of(name)]
+        if gradients is not None:
+            analytic = np.asarray(gradients[label if label in gradients else name])
+        numeric, flipped = differences.of(start, int(np.prod(shape)))
+        checks[label] = _compare(analytic.ravel(), numeric, flipped)
+    return GradientCheck(checks, tolerance)
+
+
+def _gradient_of(path: str) -> str:
+    owner, _, name = path.rpartition(".")
+    return f"{owner}.d{name}"
+
+
+def _compare(analytic: np.ndarray, numeric: np.ndarray, flipped: np.ndarray) -> Check:
+    a, n = analytic[~flipped], numeric[~flipped]
+    scale = max(float(np.linalg.norm(a)), float(np.linalg.norm(n)), FLOOR)
+    error = float(np.linalg.norm(a - n) / scale) if a.size else 0.0
+    return Check(error, int(a.size), int(flipped.sum()))
+
+
+class _Differences:
+    """Central differences of the loss, by running the forward part of the program."""
+
+    def __init__(
+        self,
+        network: Network,
+        X: np.ndarray,
+        targets: data.Targets,
+        weights: np.ndarray | None,
+        h: float,
+    ) -> None:
+        assert network.loss is not None
+        rows = X.shape[0]
+        sources = {"X": X, "Y": targets.values}
+        if weights is not None:
+            sources["w"] = weights
+        self._h = h
+        self._vector = network.vector.astype(np.float64)
+        self._scale = rows if network.loss.mean else 1
+        program = lower(
+            network, "evaluate", rows, labels=targets.labels, weighted=weights is not None,
+            dtype="float64", tile_rows=rows, sources=sources, reuse=False,
+        )  # fmt: skip
+        self._kinked = _values_before_kinks(network, program)
+        self._rows = rows
+        self._executor = Executor(
+            program, self._vector, sources, rows, rows, mean=network.loss.mean
+        )
+
+    def of(self, start: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """The differences of ``size`` elements, and which of them met a kink."""
+        differences, flipped = np.empty(size), np.zeros(size, bool)
+        with self._executor:
+            for k in range(size):
+                place = start + k
+                before = self._vector[place]
+                self._vector[place] = before + self._h
+                above, sides_above = self._loss()
+                self._vector[place] = before - self._h
+                below, sides_below = self._loss()
+                self._vector[place] = before
+                differences[k] = (above - below) / (2 * self._h)
+                flipped[k] = not np.array_equal(sides_above, sides_below)
+        return differences, flipped
+
+    def _loss(self) -> tuple[float, np.ndarray]:
+        self._executor.restart()
+        self._executor.run(1)
+        sides = [
+            self._executor.binding.read(buffer, self._rows)[:, columns] > kink
+            for buffer, columns, kink in self._kinked
+        ]
+        return (
+            float(self._executor.losses[0] / self._scale),
+            np.concatenate([s.ravel() for s in sides]) if sides else np.zeros(0, bool),
+        )
+
+
+def _values_before_kinks(
+    network: Network, program: Program
+) -> list[tuple[Buffer, list[int], float]]:
+    """For each kink of an activation: the value in front of it, its columns, and the place."""
+    found = []
+    for layer, path in zip(network.layers, network.paths, strict=True):
+        if not isinstance(layer, Dense):
+            continue
+        entries = layer.output_activations()
+        each = entries if len(entries) > 1 else entries * layer.units
+        for kink in {k for entry in each for k in entry.kinks}:
+            columns = [c for c, entry in enumerate(each) if kink in entry.kinks]
+            found.append((program.buffers[f"{path}.z"], columns, kink))
+    return found

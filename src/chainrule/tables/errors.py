@@ -1,0 +1,34 @@
+"""The one error of this package, and how it quotes what users wrote."""
+
+
+class TableError(ValueError):
+    """A table, or a request about one, that cannot be served; the message is one sentence."""
+
+
+def quoted(text: object, longest: int = 40) -> str:
+    """A name or a cell for a message: in quotes, shortened, control characters escaped.
+
+    >>> quoted("bill\\nlength")
+    "'bill\\\\nlength'"
+    """
+    words = str(text)
+    return repr(words if len(words) <= longest else words[: longest - 1] + "…")
+
+
+def listed(names: list[str], most: int = 20) -> str:
+    """Names for a message, the first ``most`` of them.
+
+    >>> listed(["a", "b", "c"], most=2)
+    "'a', 'b' and 1 more"
+    """
+    shown = ", ".join(quoted(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def counted(number: int, what: str, plural: str = "") -> str:
+    """A number with its noun.
+
+    >>> counted(1, "row"), counted(3, "row")
+    ('1 row', '3 rows')
+    """
+    return f"{number} {what if number == 1 else plural or what + 's'}"

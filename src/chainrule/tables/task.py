@@ -1,0 +1,145 @@
+"""What is asked of a network: the task, inferred from the target, and the target's values."""
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import numpy as np
+
+from chainrule.tables.cells import Numbers, is_missing, numbers
+from chainrule.tables.columns import STRAY_SHARE, check_finite, mostly_different
+from chainrule.tables.errors import TableError, counted, listed, quoted
+from chainrule.tables.reading import Table
+
+Task = Literal["binary", "multiclass", "regression"]
+TASKS = ("auto", "binary", "multiclass", "regression")
+
+MOST_WHOLE_CLASSES = 20  # whole numbers with more different values are quantities
+ROWS_PER_CLASS = 5  # and so are those that occur less often than this on average
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target as it was read.
+
+    Attributes:
+        name: of its column.
+        task: what it makes of the table.
+        reason: why, in a few words.
+        rows: which rows of the table have one: bool, over all rows.
+        values: of those rows: int64 labels that count the classes, or float64.
+        classes: in the order of the labels, text or numbers; none for regression. Of two, the
+            second is the one whose probability the network computes.
+    """
+
+    name: str
+    task: Task
+    reason: str
+    rows: np.ndarray
+    values: np.ndarray
+    classes: tuple[str | int | float, ...] = ()
+
+
+def read_target(table: Table, name: str, task: str = "auto") -> Target:
+    """Read the target and decide on the task.
+
+    Two different values make it binary; several texts, or a few whole numbers that occur again
+    and again, multiclass; other numbers regression.
+
+    Args:
+        table: that has it.
+        name: of its column.
+        task: one of ``TASKS``; all but ``auto`` override the decision.
+
+    Raises:
+        TableError: if there is no such column, or nothing to learn from it for that task.
+    """
+    if task not in TASKS:
+        raise TableError(f"unknown task {quoted(task)}; there are {', '.join(TASKS)}")
+    if name not in table.cells:
+        raise TableError(_no_column(table, name))
+    cells = table.cells[name]
+    read = numbers(cells, table.delimiter)
+    rows = ~is_missing(cells)
+    if not rows.any():
+        raise TableError(f"the target {quoted(name)} has no values")
+    if not read.wrong.any():
+        rows = ~read.missing
+        check_finite(name, cells, table.lines, read.values)
+        values = read.values[rows]
+    else:
+        _check_not_nearly_numbers(table, name, read, task)
+        values = cells[rows]
+    different, labels = np.unique(values, return_inverse=True)
+    if different.size < 2:
+        raise TableError(
+            f"the target {quoted(name)} is {quoted(cells[rows][0])} in every row that has one: "
+            "there is nothing to learn"
+        )
+    if task == "auto":
+        chosen, reason = _inferred(different, len(values))
+    else:
+        chosen, reason = cast(Task, task), "as asked for"
+    if chosen == "regression":
+        if read.wrong.any():
+            _refuse_words(table, name, read)
+        return Target(name, chosen, reason, rows, values.astype(np.float64))
+    _check_classes(name, chosen, different.size, len(values))
+    classes = tuple(_plain(value) for value in different.tolist())
+    return Target(name, chosen, reason, rows, labels.reshape(-1).astype(np.int64), classes)
+
+
+def _inferred(different: np.ndarray, rows: int) -> tuple[Task, str]:
+    count = different.size
+    if count == 2:
+        return "binary", "two different values"
+    if different.dtype == object:
+        return "multiclass", f"{count} different texts"
+    whole = bool((different == np.floor(different)).all())
+    if whole and count <= MOST_WHOLE_CLASSES and rows >= ROWS_PER_CLASS * count:
+        return "multiclass", f"whole numbers with only {count} different values"
+    return "regression", f"numbers with {count} different values"
+
+
+def _check_classes(name: str, task: Task, count: int, rows: int) -> None:
+    if task == "binary" and count > 2:
+        raise TableError(
+            f"the target {quoted(name)} has {count} different values, and a binary task has two"
+        )
+    if 2 * count > rows and count > 2:
+        raise TableError(
+            f"the target {quoted(name)} has {count} different values in {counted(rows, 'row')}: "
+            "too few rows of each to learn them as classes"
+        )
+
+
+def _check_not_nearly_numbers(table: Table, name: str, read: Numbers, task: str) -> None:
+    """Refuse a few stray words among numbers: they would turn a quantity into classes."""
+    present = len(read.values) - int(read.missing.sum())
+    few = int(read.wrong.sum()) <= STRAY_SHARE * present
+    if few and task in ("auto", "regression") and mostly_different(read):
+        _refuse_words(table, name, read)
+
+
+def _refuse_words(table: Table, name: str, read: Numbers) -> None:
+    at = int(np.argmax(read.wrong))
+    raise TableError(
+        f"the target {quoted(name)} is not a number in line {table.lines[at]}: "
+        f"{quoted(table.cells[name][at])}"
+    )
+
+
+def _plain(value: str | float) -> str | int | float:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _no_column(table: Table, name: str) -> str:
+    if len(table.names) == 1:
+        return (
+            f"there is no column {quoted(name)}: the only one is {quoted(table.names[0])}; "
+            "cells are divided by a comma, semicolon, tab or bar"
+        )
+    lower = {known.lower(): known for known in table.names}
+    near = difflib.get_close_matches(name.lower(), lower, n=1)
+    guess = f"did you mean {quoted(lower[near[0]])}? " if near else ""
+    return f"there is no column {quoted(name)}: {guess}there are {listed(table.names)}"

@@ -1,0 +1,166 @@
+"""The kernel cache: right numbers whoever else is compiling, and wherever nothing can be written."""
+
+import os
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from chainrule.engine import cache
+
+PREDICT = """
+    import numpy as np
+    from chainrule.network import Network
+    from chainrule.layers import Dense
+    net = Network([Dense(3, "relu"), Dense(2, "softmax")], inputs=2, seed=1, dtype=DTYPE)
+    X = np.linspace(-1, 1, 20).reshape(10, 2).astype(DTYPE)
+    P = {k: v.astype(float) for k, v in net.parameters.items()}
+    h = np.maximum(0, X @ P["dense1.W"] + P["dense1.b"])
+    z = h @ P["dense2.W"] + P["dense2.b"]
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    expected = e / e.sum(axis=1, keepdims=True)
+    found = net.predict(X)
+    assert found.dtype == DTYPE
+    assert np.abs(found - expected).max() < (1e-6 if DTYPE == "float32" else 1e-14)
+"""
+
+
+def script(*dtypes, after=""):
+    body = "".join(textwrap.dedent(PREDICT).replace("DTYPE", repr(d)) for d in dtypes)
+    return body + textwrap.dedent(after) + "\nprint('right')\n"
+
+
+def start(code, **environment):
+    merged = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"} | environment
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code], env=merged, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def output(process):
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    return out.strip().splitlines()[-1]
+
+
+def test_two_processes_that_start_cold_at_once_and_a_third_that_finds_their_files(tmp_path):
+    place = str(tmp_path / "kernels")
+    both = [start(script("float32", "float64"), CHAINRULE_CACHE=place) for _ in range(2)]
+    assert [output(p) for p in both] == ["right", "right"]
+    compiled = {f: f.stat().st_mtime_ns for f in Path(place).rglob("*.nbc")}
+    assert compiled
+    assert output(start(script("float64", "float32"), CHAINRULE_CACHE=place)) == "right"
+    assert compiled == {f: f.stat().st_mtime_ns for f in Path(place).rglob("*.nbc")}
+
+
+def test_nothing_can_be_written_anywhere(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    nowhere = str(file / "below")
+    before = """
+import tempfile
+tempfile.mkdtemp = lambda **_: (_ for _ in ()).throw(PermissionError("nothing can be written"))
+"""
+    after = """
+        from chainrule.engine import cache
+        assert cache.folder() is None
+    """
+    process = start(
+        before + script("float32", after=after), HOME=nowhere, XDG_CACHE_HOME=nowhere,
+        CHAINRULE_CACHE="",
+    )  # fmt: skip
+    assert output(process) == "right"
+
+
+def test_only_a_temporary_place_can_be_written_and_it_is_removed_at_the_end(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    nowhere, temporary = str(file / "below"), tmp_path / "temporary"
+    temporary.mkdir()
+    after = f"""
+        from chainrule.engine import cache
+        assert str(cache.folder()).startswith({str(temporary)!r})
+        import os, stat
+        assert stat.S_IMODE(os.stat(cache.folder()).st_mode) == 0o700
+    """
+    process = start(
+        script("float32", after=after), HOME=nowhere, XDG_CACHE_HOME=nowhere, CHAINRULE_CACHE="",
+        TMPDIR=str(temporary),
+    )  # fmt: skip
+    assert output(process) == "right"
+    assert not list(temporary.iterdir())
+
+
+def test_the_users_own_numba_settings_stay(tmp_path):
+    after = """
+        import numba
+        assert numba.config.CACHE_DIR == "elsewhere", numba.config.CACHE_DIR
+    """
+    process = start(
+        script("float32", after=after), NUMBA_CACHE_DIR="elsewhere",
+        CHAINRULE_CACHE=str(tmp_path),
+    )  # fmt: skip
+    assert output(process) == "right"
+    assert not Path("elsewhere").exists()
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    place = tmp_path / "kernels"
+    monkeypatch.setenv("CHAINRULE_CACHE", str(place))
+    cache.folder.cache_clear()
+    yield place
+    cache.folder.cache_clear()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_the_folder_is_closed_to_others(root):
+    assert stat.S_IMODE(cache.folder().stat().st_mode) == 0o700
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
+
+
+def test_an_edit_of_a_source_means_another_folder(root, monkeypatch, tmp_path):
+    before = cache.sources_key()
+    other = tmp_path / "edited.py"
+    other.write_text("x = 1\n")
+    real = cache.covered_files()
+    monkeypatch.setattr(cache, "PACKAGE", tmp_path)
+    monkeypatch.setattr(cache, "covered_files", lambda: [*real[:0], other])
+    edited = cache.sources_key()
+    other.write_text("x = 2\n")
+    assert len({before, edited, cache.sources_key()}) == 3
+
+
+def test_folders_of_other_sources_go_when_they_are_old(root):
+    old, young = root / "old", root / "young"
+    for place in (old, young):
+        place.mkdir(parents=True)
+    long_ago = 0
+    os.utime(old, (long_ago, long_ago))
+    cache.folder()
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_every_kernel_of_the_package_stands_in_a_file_that_the_key_covers():
+    from chainrule.activations import activations
+    from chainrule.engine.kernel import Kernel
+    from chainrule.losses import losses
+    from chainrule.optimizers import OPTIMIZERS
+
+    kernels = [k for e in activations for k in ([*e.rowwise] if e.rowwise else [e.forward])]
+    kernels += [k for o in OPTIMIZERS.values() for k in [o.kernel]]
+    kernels += [f.value for loss in losses for f in loss.forms.values()]
+    import chainrule.dataflow
+    import chainrule.layers.dense
+
+    for module in (chainrule.dataflow, chainrule.layers.dense):
+        kernels += [v for v in vars(module).values() if isinstance(v, Kernel)]
+    covered = {str(f) for f in cache.covered_files()}
+    for kernel in kernels:
+        for body in kernel._bodies():
+            assert str(Path(body.__code__.co_filename).resolve()) in covered, kernel

@@ -1,0 +1,398 @@
+"""Activations: value, derivative, accuracy, and what happens at the ends, over the registry."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.special
+
+from chainrule.activations import Activation, activations, find
+from chainrule.engine.elementary import exp
+from chainrule.engine.kernel import device, real
+from chainrule.equations import apply, symbols
+
+ALL = pytest.mark.parametrize("entry", list(activations), ids=lambda e: e.name)
+TRAINABLE = pytest.mark.parametrize(
+    "entry", [e for e in activations if e.trainable], ids=lambda e: e.name
+)
+ELEMENTWISE = pytest.mark.parametrize(
+    "entry", [e for e in activations if not e.rowwise], ids=lambda e: e.name
+)
+WITH_PARAMETER = pytest.mark.parametrize(
+    "entry", [e for e in activations if e.k is not None], ids=lambda e: e.name
+)
+DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+def grid(entry, low=-15.0, high=15.0, rows=400):
+    """Rows of four over an interval; for softmax rows that differ in more than a constant."""
+    z = np.linspace(low, high, 4 * rows).reshape(rows, 4)
+    return np.roll(z, 1, axis=0)[:, ::-1] * [1, 0.7, -0.4, 0.1] if entry.rowwise else z
+
+
+def off_the_kinks(entry, z, distance=1e-3):
+    near = [np.abs(z - kink) < distance for kink in entry.kinks]
+    return ~np.any(near, axis=0) if near else np.ones(z.shape, bool)
+
+
+def by_equation(entry, z):
+    return np.broadcast_to(entry.equation.evaluate({"z": z, "k": entry.k}), z.shape)
+
+
+def ulps(found, right):
+    """The distance in units of the last place of float32, where the result is a normal number."""
+    normal = np.abs(right) >= np.finfo(np.float32).tiny
+    unit = np.spacing(np.abs(right[normal]).astype(np.float32)).astype(np.float64)
+    return np.abs(found[normal].astype(np.float64) - right[normal]) / unit
+
+
+def everywhere(largest):
+    """Float32 numbers of every size up to the largest, of both signs, and a dense middle."""
+    sizes = np.geomspace(1e-37, largest, 40_001)
+    middle = np.linspace(-20, 20, 200_001)
+    z = np.unique(np.concatenate([-sizes, sizes, middle, [0.0]]).astype(np.float32))
+    return z[:, None]
+
+
+# ------------------------------------------------------------------ value
+
+
+@ALL
+def test_the_value_is_that_of_the_equation(entry, activate):
+    z = grid(entry)
+    np.testing.assert_allclose(activate(entry, z), by_equation(entry, z), rtol=1e-13, atol=1e-15)
+
+
+@ALL
+def test_float32_computes_the_same_function(entry, activate):
+    z = grid(entry).astype(np.float32)
+    right = by_equation(entry, z.astype(np.float64))
+    np.testing.assert_allclose(activate(entry, z), right, rtol=2e-6, atol=1e-7)
+
+
+@ALL
+@DTYPES
+def test_values_stay_within_the_stated_range(entry, dtype, activate):
+    z = grid(entry, -60, 60).astype(dtype)
+    found = activate(entry, z)
+    low, high = entry.range
+    assert low <= found.min()
+    assert found.max() <= high
+
+
+KNOWN = {
+    "logistic": "sigmoid", "tanh": "tanh", "relu": "relu", "leaky_relu": "leaky_relu",
+    "elu": "elu", "silu": "silu", "softplus": "softplus", "softmax": "softmax",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_functions_equal_those_of_jax(name, jax, activate):
+    z = grid(activations[name])
+    right = getattr(jax.nn, KNOWN[name])(z)
+    np.testing.assert_allclose(activate(activations[name], z), right, rtol=1e-12, atol=1e-15)
+
+
+def test_gelu_is_the_exact_one_not_the_tanh_approximation(jax, activate):
+    z = grid(activations["gelu"])
+    right = jax.nn.gelu(z, approximate=False)
+    np.testing.assert_allclose(activate(activations["gelu"], z), right, rtol=1e-12, atol=1e-15)
+
+
+def test_threshold_is_one_from_k_on(activate):
+    z = np.array([[0.5 - 1e-9, 0.5, 0.6, -3.0]])
+    assert activate(activations["threshold"], z).tolist() == [[0, 1, 1, 0]]
+    assert activate(find("threshold(0.6)"), z).tolist() == [[0, 0, 1, 0]]
+
+
+# ------------------------------------------------------------------ derivative
+
+
+@TRAINABLE
+def test_the_derivative_equals_central_differences_off_the_kinks(entry, activate, pull_back):
+    z, h = grid(entry, -8, 8, rows=100), 1e-5
+    da = np.cos(np.arange(z.size)).reshape(z.shape)
+    found = pull_back(entry, da, z)
+    right = np.empty_like(z)
+    for c in range(z.shape[1]):  # one column at a time: softmax couples those of a row
+        step = np.zeros(z.shape)
+        step[:, c] = h
+        difference = (activate(entry, z + step) - activate(entry, z - step)) / (2 * h)
+        right[:, c] = (da * difference).sum(axis=1)
+    kept = off_the_kinks(entry, z)
+    assert kept.mean() > 0.95
+    np.testing.assert_allclose(found[kept], right[kept], rtol=1e-7, atol=1e-9)
+
+
+@TRAINABLE
+def test_the_derivative_equals_that_of_the_equation_by_jax(entry, jax, pull_back):
+    z = grid(entry, -8, 8, rows=50)
+    da = np.sin(np.arange(z.size)).reshape(z.shape)
+
+    def f(x):
+        value = entry.equation.evaluate({"z": x, "k": entry.k}, xp=jax.numpy)
+        return jax.numpy.broadcast_to(value, x.shape)
+
+    right = np.asarray(jax.vjp(f, z)[1](da)[0])
+    kept = off_the_kinks(entry, z)
+    np.testing.assert_allclose(pull_back(entry, da, z)[kept], right[kept], rtol=1e-10, atol=1e-12)
+
+
+@TRAINABLE
+def test_float32_computes_the_same_derivative(entry, pull_back):
+    z = grid(entry, -8, 8).astype(np.float32)
+    da = np.cos(np.arange(z.size)).reshape(z.shape).astype(np.float32)
+    right = pull_back(entry, da.astype(np.float64), z.astype(np.float64))
+    np.testing.assert_allclose(pull_back(entry, da, z), right, rtol=1e-4, atol=1e-6)
+
+
+def test_softmax_has_a_jacobian_not_a_factor(pull_back, activate):
+    softmax = activations["softmax"]
+    z = np.array([[0.2, -1.0, 0.7]])
+    a = activate(softmax, z)[0]
+    jacobian = [pull_back(softmax, np.eye(3)[c : c + 1], z)[0] for c in range(3)]
+    np.testing.assert_allclose(jacobian, np.diag(a) - np.outer(a, a), atol=1e-15)
+
+
+# ------------------------------------------------------------------ kinks, ends, NaN
+
+
+@pytest.mark.parametrize(
+    ("entry", "kink"),
+    [(e, kink) for e in activations if e.trainable for kink in e.kinks],
+    ids=lambda v: getattr(v, "name", str(v)),
+)
+@DTYPES
+def test_at_a_kink_the_derivative_is_the_stated_one(entry, kink, dtype, pull_back):
+    z = np.full((1, 4), kink, dtype)
+    found = pull_back(entry, np.ones_like(z), z)
+    np.testing.assert_allclose(found, entry.kinks[kink], rtol=1e-6)
+    sides = [pull_back(entry, np.ones_like(z), z + s * 1e-3)[0, 0] for s in (-1, 1)]
+    assert abs(sides[1] - sides[0]) > 0.01, "this is no kink"
+
+
+@TRAINABLE
+@pytest.mark.parametrize("k", [None, 0.3, 2.0])
+def test_a_jump_of_the_derivative_is_a_stated_kink(entry, k, pull_back):
+    if k is not None and entry.k is None:
+        k = None
+    entry = entry if k is None else entry(k)
+    h = 1e-9
+    z = np.linspace(-4, 4, 801)[:, None] * ([1.0] if not entry.rowwise else [1.0, 0.5])
+    sides = [pull_back(entry, np.ones_like(z), z + s * h) for s in (-1, 1)]
+    jumps = np.unique(z[np.abs(sides[1] - sides[0]) > 1e-6])
+    np.testing.assert_allclose(jumps, sorted(entry.kinks), atol=1e-12)
+    for kink, stated in entry.kinks.items():
+        found = pull_back(entry, np.ones((1, 1)), np.full((1, 1), kink))
+        np.testing.assert_allclose(found, stated)
+
+
+def test_relu_takes_the_derivative_0_at_0(pull_back):
+    assert pull_back(activations["relu"], np.ones((1, 2)), np.array([[0.0, -0.0]])).tolist() == [
+        [0, 0]
+    ]
+
+
+@ELEMENTWISE
+@DTYPES
+def test_infinities_become_the_stated_limits(entry, dtype, activate):
+    z = np.array([[-np.inf, np.inf]], dtype)
+    assert activate(entry, z)[0].tolist() == list(entry.limits)
+
+
+@WITH_PARAMETER
+@pytest.mark.parametrize("k", [-0.5, 0.25, 3.0])
+def test_another_parameter_has_its_own_range_and_limits(entry, k, activate):
+    other = entry(k)
+    z = np.concatenate([[[-np.inf] * 4], grid(other, -60, 60), [[np.inf] * 4]])
+    found = activate(other, z)
+    assert found[[0, -1], 0].tolist() == list(other.limits)
+    assert other.range[0] <= found.min()
+    assert found.max() <= other.range[1]
+
+
+@ELEMENTWISE
+@DTYPES
+def test_huge_arguments_come_near_the_limits(entry, dtype, activate):
+    huge = 1e37
+    found = activate(entry, np.array([[-huge, huge]], dtype))[0]
+    for value, limit in zip(found, entry.limits, strict=True):
+        assert abs(value) > 1e30 if math.isinf(limit) else value == pytest.approx(limit)
+        assert np.isfinite(value)
+
+
+@DTYPES
+def test_softmax_gives_nothing_to_minus_infinity_and_is_undefined_at_infinity(dtype, activate):
+    softmax = activations["softmax"]
+    found = activate(softmax, np.array([[-np.inf, 0.0, 0.0]], dtype))
+    assert found.tolist() == [[softmax.limits[0], 0.5, 0.5]]
+    assert math.isnan(softmax.limits[1])
+    assert np.isnan(activate(softmax, np.array([[np.inf, 0.0, 0.0]], dtype))[0, 0])
+
+
+@DTYPES
+def test_softmax_of_huge_arguments_is_right(dtype, activate):
+    found = activate(activations["softmax"], np.array([[1e4, 0, -1e4], [3e37, 3e37, 0]], dtype))
+    assert found.tolist() == [[1, 0, 0], [0.5, 0.5, 0]]
+
+
+@ELEMENTWISE
+@DTYPES
+def test_both_zeros_and_the_tiniest_arguments_give_the_value_at_zero(entry, dtype, activate):
+    tiny = np.finfo(dtype).tiny
+    found = activate(entry, np.array([[0.0, -0.0, tiny, -tiny]], dtype))[0]
+    at_zero = by_equation(entry, np.zeros((1, 1)))[0, 0]
+    np.testing.assert_allclose(found, at_zero, rtol=1e-6, atol=2 * tiny)
+
+
+@TRAINABLE
+@DTYPES
+def test_derivatives_at_infinity_are_finite_numbers(entry, dtype, pull_back):
+    if entry.rowwise:
+        z = np.array([[-np.inf, 0.0]], dtype)
+    else:
+        z = np.array([[-np.inf, np.inf]], dtype)
+    found = pull_back(entry, np.ones_like(z), z)
+    assert np.isfinite(found).all()
+
+
+@ALL
+@DTYPES
+def test_nan_stays_nan(entry, dtype, activate, pull_back):
+    z = np.array([[np.nan, np.nan], [1.0, np.nan]], dtype)
+    values = activate(entry, z)
+    assert np.isnan(values[np.isnan(z)]).all()
+    if entry.trainable:
+        assert np.isnan(pull_back(entry, np.full_like(z, np.nan), z)[np.isnan(z)]).all()
+
+
+@TRAINABLE
+@DTYPES
+def test_a_nan_gradient_stays_nan_where_the_function_has_a_slope(entry, dtype, pull_back):
+    z = np.array([[1.0, 0.9]], dtype)
+    assert np.isnan(pull_back(entry, np.full_like(z, np.nan), z)).all()
+
+
+# ------------------------------------------------------------------ accuracy in float32
+
+
+@device()
+def exp_value(z, k):
+    return exp(z)
+
+
+def test_exp_is_within_4_ulp(activate):
+    (z_,) = symbols("z")
+    entry = Activation("exp", apply("exp", z_), apply("exp", z_), exp_value, None)
+    z = everywhere(88.0)
+    assert ulps(activate(entry, z), np.exp(z.astype(np.float64))).max() <= 4
+
+
+def test_exp_overflows_to_infinity_and_underflows_to_zero(activate):
+    (z_,) = symbols("z")
+    entry = Activation("exp", apply("exp", z_), apply("exp", z_), exp_value, None)
+    found = activate(entry, np.array([[89.5, 1e30, -110.0, -1e30]], np.float32))
+    assert found.tolist() == [[np.inf, np.inf, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "exact"), [("logistic", scipy.special.expit), ("tanh", np.tanh)]
+)
+def test_sigmoidal_functions_are_within_4_ulp(name, exact, activate):
+    z = everywhere(3e38)
+    assert ulps(activate(activations[name], z), exact(z.astype(np.float64))).max() <= 4
+
+
+def test_softmax_is_within_4_ulp_and_the_spread_of_its_row(activate, rng):
+    for scale in (1, 10, 40):
+        z = (scale * rng.normal(size=(2000, 7))).astype(np.float32)
+        right = scipy.special.softmax(z.astype(np.float64), axis=1)
+        found = activate(activations["softmax"], z)
+        spread = np.max(z.max(axis=1, keepdims=True) - z, axis=1, keepdims=True)
+        normal = right >= np.finfo(np.float32).tiny
+        unit = np.spacing(right.astype(np.float32)).astype(np.float64)
+        distance = np.abs(found - right) / unit
+        assert (distance <= 4 + spread)[normal].all()
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu"])
+def test_gelu_and_silu_are_right_to_six_digits(name, activate):
+    z = everywhere(1e30)
+    x = z[:, 0].astype(np.float64)
+    factor = scipy.special.ndtr(x) if name == "gelu" else scipy.special.expit(x)
+    error = np.abs(activate(activations[name], z)[:, 0] - x * factor)
+    assert (error <= 1e-6 * np.abs(x * factor) + 1e-12).all()
+
+
+# ------------------------------------------------------------------ the registry
+
+
+@ALL
+def test_every_entry_says_what_it_is_and_where_it_is_from(entry):
+    assert entry.name
+    assert entry.source
+    assert entry.equation.text()
+    assert entry.derivative_equation.text()
+    assert entry.equation.names <= {"z", "k"}
+    assert entry.derivative_equation.names <= {"z", "a", "k", "da"}
+
+
+@ALL
+def test_an_entry_is_found_by_its_name_and_its_aliases(entry):
+    for name in (entry.name, *entry.aliases):
+        assert find(name) is entry
+    assert find(entry) is entry
+    assert str(entry) == entry.name
+
+
+@WITH_PARAMETER
+def test_a_parameter_is_read_from_the_name(entry, activate):
+    other = find(f"{entry.name}(0.25)")
+    assert other.k == 0.25
+    assert other != entry
+    assert other == entry(0.25)
+    assert find(str(other)) == other
+    z = grid(entry)
+    np.testing.assert_allclose(activate(other, z), by_equation(other, z), rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sigmod", r"unknown activation 'sigmod'; there are .*sigmoid"),
+        ("relu(0.2)", "'relu' has no parameter"),
+        ("leaky_relu(x)", "'x' in 'leaky_relu\\(x\\)' is not a number"),
+        ("leaky_relu(nan)", "must be finite, not nan"),
+        ("leaky relu", "neither a name nor"),
+        (3, "an activation is a name or an entry, not 3"),
+        (None, "an activation is a name or an entry, not None"),
+    ],
+)
+def test_what_is_no_activation_is_refused_with_a_reason(text, message):
+    with pytest.raises(ValueError, match=message):
+        find(text)
+
+
+@device()
+def square_value(z, k):
+    return z * z
+
+
+@device()
+def square_pullback(da, z, a, k):
+    return real(2) * z * da
+
+
+def test_an_entry_of_ones_own_is_a_few_lines(activate, pull_back):
+    (z,) = symbols("z")
+    square = Activation("square", z**2, 2 * z, square_value, square_pullback)
+    assert str(square) == "square"
+    points = np.array([[-3.0, 0.5]])
+    assert activate(square, points).tolist() == [[9, 0.25]]
+    assert pull_back(square, np.ones((1, 2)), points).tolist() == [[-6, 1]]
+
+
+def test_two_entries_cannot_share_a_name():
+    entry = activations["relu"]
+    with pytest.raises(ValueError, match="'relu' exists already"):
+        activations.register(entry)
