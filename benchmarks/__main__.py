@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.console import Console
 from benchmarks import machine, picture, report
 from benchmarks.figures import Measured
 from benchmarks.rounds import measure
+from benchmarks.worker import LeftOutError
 from benchmarks.works import WORKS
 
 RESULTS = Path(__file__).parent / "results"
@@ -49,20 +51,28 @@ def _positive(text: str) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the benchmarks; 1 if an opponent did not learn the same, so that times mean nothing."""
+    """Run the benchmarks.
+
+    Returns:
+        0; 1 if an opponent did not learn the same, so that its times mean nothing; 2 if something
+        without which there are no figures failed; 130 after Ctrl-C. A target that is not reached
+        is no failure: a benchmark is not a test.
+    """
     options = _options(arguments)
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
     started = time.strftime("%Y-%m-%d-%H%M%S")
-    about = machine.describe() | {"busy": machine.busy()}
+    about = machine.describe()
     console.print(_machine_line(about), style="dim", highlight=False)
-    if (about["busy"] or 0) > machine.BUSY:
-        console.print(
-            f"Others keep {about['busy']:.0%} of this machine busy: "
-            "compare nothing but ratios, and do not quote them.", style="yellow",
-        )  # fmt: skip
-    found = _measured(options, console)
+    try:
+        found = _measured(options, console)
+    except LeftOutError as error:
+        console.print(f"The benchmarks end here: {error}", style="red", highlight=False)
+        return 2
+    except KeyboardInterrupt:
+        console.print("Interrupted: nothing is written.")
+        return 130
     console.print(report.summary(found))
     for line in report.notes(found):
         console.print(line, style="dim", highlight=False)
@@ -106,8 +116,10 @@ def _write(
     file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     pictures = [file.with_suffix(ending) for ending in (".png", ".svg")]
     caption = f"{about['processor']}, {about['cores']} cores; medians of the rounds of one run"
+    if any(m.disturbed for m in found):
+        caption += "; not to be quoted: others kept the machine busy"
     picture.draw(found, pictures, caption)
-    console.print(f"Written: {file} and the picture beside it, as .png and .svg")
+    console.print(f"Written: {os.path.relpath(file)} and the picture beside it, as .png and .svg")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from benchmarks.works import Work
 
 AGREE = 0.02  # relative difference of the losses after which a comparison means nothing
 
+DISTURBING = 0.05  # share of all cores that others keep busy; the counters err by 1 or 2 %
+
 
 @dataclass(frozen=True)
 class Series:
@@ -30,12 +32,14 @@ class Participant:
 
     Attributes:
         seconds: of a training step, one figure a round.
+        others: the share of all cores that others kept busy, one figure a round where it is known.
         peak: bytes of memory at the most.
     """
 
     entry: Entry
     ready: Ready
     seconds: list[float] = field(default_factory=list)
+    others: list[float] = field(default_factory=list)
     peak: int | None = None
 
     @property
@@ -87,6 +91,17 @@ class Measured:
     def rate(self) -> Series:
         """Operations a second of the large product."""
         return Series.of([self.work.products / s for s in self.limit.seconds])
+
+    @property
+    def others(self) -> float | None:
+        """The share of all cores that others kept busy on average, if it is known."""
+        shares = [share for p in self.participants for share in p.others]
+        return statistics.fmean(shares) if shares else None
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether others took so much of the machine that the figures are not to be quoted."""
+        return (self.others or 0) > DISTURBING
 
     def target(self, participant: Participant) -> float | None:
         """What the ratio to a participant is meant to be, if it is one that counts."""

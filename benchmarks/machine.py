@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("chainrule", "numpy", "scipy", "numba", "scikit-learn", "torch", "jax", "jaxlib")
-BUSY = 0.15  # share of the cores in use by others from which on figures are not to be quoted
+NOT_WORK = {"idle", "iowait", "guest", "guest_nice"}
 
 
 def describe() -> dict[str, Any]:
@@ -48,10 +48,12 @@ def _blas() -> list[dict[str, Any]]:
     return [{key: p[key] for key in told if key in p} for p in pools]
 
 
-def busy(seconds: float = 1.0) -> float | None:
-    """The share of all cores that others keep busy, if psutil is there to tell."""
+def busy_seconds() -> float | None:
+    """The seconds that all cores have worked since the system started, if psutil is there."""
     try:
         import psutil
     except ImportError:
         return None
-    return float(psutil.cpu_percent(seconds)) / 100
+    times = psutil.cpu_times()._asdict()
+    # Linux counts guests among user and nice already, and a core that waits for a disk is idle.
+    return float(sum(times[name] for name in times if name not in NOT_WORK))

@@ -19,7 +19,7 @@ def draw(all_measured: list[Measured], files: list[Path], caption: str) -> None:
     from matplotlib import pyplot
 
     bars = sum(len(m.counted()) for m in all_measured) + len(all_measured)
-    figure, axes = pyplot.subplots(figsize=(8.5, 1.3 + 0.27 * bars), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(8.5, 1.6 + 0.27 * bars), layout="constrained")
     place, ticks = 0.0, []
     for m in all_measured:
         first = place
@@ -75,4 +75,6 @@ def _dress(axes: Any, ticks: list[tuple[float, str]], all_measured: list[Measure
     handles: list[Any] = [Patch(color=COLOURS.get(g, OTHER), label=g) for g in groups]
     handles.append(Line2D([], [], color="black", linewidth=1, label="all rounds"))
     handles.append(Line2D([], [], color="black", linewidth=2.5, label="to be reached"))
-    axes.legend(handles=handles, fontsize=8, frameon=False, loc="lower right")
+    axes.figure.legend(
+        handles=handles, fontsize=8, frameon=False, ncols=len(handles), loc="outside upper center"
+    )

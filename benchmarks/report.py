@@ -19,6 +19,8 @@ def significant(value: float) -> str:
 
 def percent(value: float) -> str:
     """A share of the limit; small ones with a digit more."""
+    if value < 0.001:
+        return "<0.1%"
     return f"{value:.{1 if value < 0.0995 else 0}%}"
 
 
@@ -45,7 +47,8 @@ def table(measured: Measured) -> Table:
     threads = ours.ready.threads or 1
     view = Table(
         title=f"{work.name}: {work}; chainrule on {threads} thread{'s' * (threads > 1)}",
-        title_justify="left", title_style="bold",
+        title_justify="left", title_style="bold", caption=_disturbance(measured),
+        caption_justify="left", caption_style="yellow",
     )  # fmt: skip
     view.add_column("", no_wrap=True)
     for heading in ("µs a step", "min – max", "× ours", "min – max", "reach", "of limit",
@@ -54,6 +57,15 @@ def table(measured: Measured) -> Table:
     for p in measured.participants:
         view.add_row(*_row(measured, p), style="bold" if p is ours else None)
     return view
+
+
+def _disturbance(measured: Measured) -> str | None:
+    if not measured.disturbed:
+        return None
+    return (
+        f"Others kept {measured.others:.0%} of the machine busy meanwhile: "
+        "these figures are not to be quoted."
+    )
 
 
 def _row(measured: Measured, p: Participant) -> list[str | Text]:
@@ -139,6 +151,7 @@ def as_data(measured: Measured) -> dict[str, Any]:
         "product_operations_per_step": work.products,
         "threads": measured.ours.ready.threads,
         "limit_operations_per_second": asdict(measured.rate),
+        "others_kept_busy": measured.others,
         "left_out": measured.left_out,
         "participants": {p.entry.name: _participant(measured, p) for p in measured.participants},
     }
@@ -148,6 +161,7 @@ def _participant(measured: Measured, p: Participant) -> dict[str, Any]:
     compared = p is not measured.ours and p is not measured.limit
     return {
         "seconds_per_step": {**asdict(p.step), "rounds": p.seconds},
+        "others_kept_busy": p.others,
         "ratio_to_chainrule": asdict(measured.ratio(p)) if compared else None,
         "share_of_limit": asdict(measured.share(p)),
         "target": measured.target(p),

@@ -44,7 +44,10 @@ def measure(
             for worker, participant in turn:
                 time.sleep(PAUSE)
                 epochs = participant.ready.epochs
-                participant.seconds.append(worker.run(epochs) / (epochs * work.steps))
+                taken, others = worker.run(epochs)
+                participant.seconds.append(taken / (epochs * work.steps))
+                if others is not None:
+                    participant.others.append(others)
         for worker, participant in present:
             participant.peak = worker.peak()
         return Measured(work, [p for _, p in present], left_out)

@@ -3,6 +3,7 @@
 All processes of a work live at the same time, and all but one of them wait.
 """
 
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -11,6 +12,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import machine
 from benchmarks.opponents import Entry
 from benchmarks.opponents.base import Opponent
 from benchmarks.works import Work
@@ -68,22 +70,23 @@ class Worker:
         """
         return self._ask("prepare", work, threads, seconds)  # type: ignore[no-any-return]
 
-    def run(self, epochs: int) -> float:
-        """Train once; the seconds that it took."""
-        return float(self._ask("run", epochs))
+    def run(self, epochs: int) -> tuple[float, float | None]:
+        """Train once; the seconds, and the share of all cores that others kept busy meanwhile."""
+        return self._ask("run", epochs)  # type: ignore[no-any-return]
 
     def peak(self) -> int | None:
         """The most bytes of memory that the process has had, where that is known."""
         return self._ask("peak")  # type: ignore[no-any-return]
 
     def _ask(self, *message: Any) -> Any:
-        self._pipe.send(message)
+        with contextlib.suppress(OSError):  # it has ended: the answer says so
+            self._pipe.send(message)
         return self._answer()
 
     def _answer(self) -> Any:
         try:
             kind, value = self._pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):
             self._process.join()
             raise LeftOutError(f"its process ended with {self._process.exitcode}") from None
         if kind == "failed":
@@ -109,19 +112,17 @@ def _serve(pipe: Any, entry: Entry, most_threads: int | None) -> None:
                 work, threads, seconds = arguments
                 answer: Any = _prepare(opponent, work, threads, seconds)
             elif name == "run":
-                gc.collect()
-                answer = opponent.run(*arguments, shuffled=work.shuffled).seconds
+                answer = _run(opponent, work, *arguments)
             else:
                 answer = peak_memory()
             pipe.send(("done", answer))
-    except EOFError:
-        return
-    except KeyboardInterrupt:
+    except (EOFError, ConnectionError, KeyboardInterrupt):
         return
     except ImportError as error:
         pipe.send(("failed", f"not installed ({error})"))
-    except Exception:
-        pipe.send(("failed", traceback.format_exc()))
+    except Exception as error:
+        traceback.print_exc()
+        pipe.send(("failed", f"{type(error).__name__}: {error}"))
 
 
 def _use_cores(most: int | None) -> None:
@@ -144,6 +145,18 @@ def _prepare(opponent: Opponent, work: Work, threads: int | None, seconds: float
         epochs *= 4
     epochs = max(1, round(epochs * seconds / taken))
     return Ready(first, epochs, opponent.threads, checked.losses)
+
+
+def _run(opponent: Opponent, work: Work, epochs: int) -> tuple[float, float | None]:
+    """A run, and how far others disturbed it; see :meth:`Worker.run`."""
+    gc.collect()
+    start, ours, all_cores = time.perf_counter(), time.process_time(), machine.busy_seconds()
+    seconds = opponent.run(epochs, shuffled=work.shuffled).seconds
+    if all_cores is None:
+        return seconds, None
+    others = machine.busy_seconds() - all_cores - (time.process_time() - ours)
+    available = (time.perf_counter() - start) * (os.cpu_count() or 1)
+    return seconds, max(0.0, others / available)
 
 
 def peak_memory() -> int | None:

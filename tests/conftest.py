@@ -61,9 +61,7 @@ class PlainNetwork:
     """
 
     def __init__(self, network):
-        self.functions = [
-            FUNCTIONS[layer.output_activations()[0].name] for layer in network.layers
-        ]
+        self.functions = [FUNCTIONS[layer.output_activations()[0].name] for layer in network.layers]
         self.parameters = {k: np.array(v, np.float64) for k, v in network.parameters.items()}
         self.paths = network.paths
         self.loss_name = network.loss.name if network.loss else None

@@ -248,10 +248,7 @@ def test_both_zeros_and_the_tiniest_arguments_give_the_value_at_zero(entry, dtyp
 @TRAINABLE
 @DTYPES
 def test_derivatives_at_infinity_are_finite_numbers(entry, dtype, pull_back):
-    if entry.rowwise:
-        z = np.array([[-np.inf, 0.0]], dtype)
-    else:
-        z = np.array([[-np.inf, np.inf]], dtype)
+    z = np.array([[-np.inf, 0.0 if entry.rowwise else np.inf]], dtype)
     found = pull_back(entry, np.ones_like(z), z)
     assert np.isfinite(found).all()
 
@@ -295,9 +292,7 @@ def test_exp_overflows_to_infinity_and_underflows_to_zero(activate):
     assert found.tolist() == [[np.inf, np.inf, 0, 0]]
 
 
-@pytest.mark.parametrize(
-    ("name", "exact"), [("logistic", scipy.special.expit), ("tanh", np.tanh)]
-)
+@pytest.mark.parametrize(("name", "exact"), [("logistic", scipy.special.expit), ("tanh", np.tanh)])
 def test_sigmoidal_functions_are_within_4_ulp(name, exact, activate):
     z = everywhere(3e38)
     assert ulps(activate(activations[name], z), exact(z.astype(np.float64))).max() <= 4

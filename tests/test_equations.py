@@ -21,12 +21,16 @@ a, W, b, x, y, z = symbols("a W b x y z")
         (x - y - z, "x − y − z"),
         (x / (y / z), "x / (y / z)"),
         (x / y / z, "x / y / z"),
+        (x / (y * z), "x / (y z)"),
+        (x / y * z, "(x / y) z"),
+        (x * y / z, "x y / z"),
+        (-(x / y), "−x / y"),
         (x * (y * z), "x (y z)"),
         (-(x + y), "−(x + y)"),
         (-(x * y), "−x y"),
-        ((-x) ** 2, "(−x)^2"),
-        (-(x**2), "−x^2"),
-        ((x + y) ** 2, "(x + y)^2"),
+        ((-x) ** 2, "(−x)²"),
+        (-(x**2), "−x²"),
+        ((x + y) ** 2, "(x + y)²"),
         (x ** (y + 1), "x^(y + 1)"),
         ((x @ W).T, "(x·W)ᵀ"),
         (x @ W.T, "x·Wᵀ"),
@@ -34,7 +38,10 @@ a, W, b, x, y, z = symbols("a W b x y z")
         (x * -2, "x (−2)"),
         (apply("power", -2, x), "(−2)^x"),
         (-2 * x, "−2 x"),
-        (x - (-2 * y), "x − (−2 y)"),
+        ((x**2) ** 2, "(x²)²"),
+        (x**3, "x^3"),
+        (x / y**2, "x / y²"),
+        (x / apply("sum_rows", y), "x / (Σᵢ y)"),
         (apply("hadamard", a, x - y), "a ⊙ (x − y)"),
         (apply("sum_outputs", x * y), "Σₖ (x y)"),
         (apply("sum_rows", x) / y, "Σᵢ x / y"),
@@ -139,7 +146,8 @@ def test_logsumexp_does_not_overflow():
 
 NUMBERS = st.sampled_from([-2, -0.5, 0.5, 1, 2, 3])
 LEAVES = st.one_of(
-    st.sampled_from("xyz").map(symbol), NUMBERS.map(lambda n: Expression("number", (n,)))
+    st.sampled_from("xyz").map(symbol),
+    NUMBERS.map(lambda n: Expression("number", (np.float64(n),))),
 )
 
 
@@ -154,7 +162,13 @@ def grown(children):
 
 def read(text, values):
     """The value of a printed tree, read as Python after the signs of print are replaced."""
-    text = text.replace("½", "0.5").replace("−", "-").replace("⊙", "*").replace("^", "**")
+    text = (
+        text.replace("½", "0.5")
+        .replace("−", "-")
+        .replace("⊙", "*")
+        .replace("^", "**")
+        .replace("²", "**2")
+    )
     text = re.sub(r"\|", "#", text)
     while "#" in text:  # innermost bars first: those without bars between them
         text = re.sub(r"#([^#]*)#", r"abs(\1)", text, count=1)

@@ -19,6 +19,10 @@ class Targets:
     values: np.ndarray
     labels: bool
 
+    def read_as(self, dtype: str) -> np.ndarray:
+        """What a program reads: labels as they are, reals in its dtype."""
+        return self.values if self.labels else self.values.astype(dtype, copy=False)
+
 
 def features(X: Any, inputs: int, name: str = "X") -> Any:
     """Check features; the array itself if programs can read it.
@@ -109,15 +113,14 @@ def targets(network: "Network", y: Any, rows: int, name: str = "y") -> Targets:
 
 
 def _labels(array: np.ndarray, classes: int, name: str) -> np.ndarray:
-    labels = array.astype(np.int64)
-    if array.dtype.kind == "f" and not np.array_equal(labels, array):
+    if array.dtype.kind == "f" and not np.array_equal(np.floor(array), array):
         raise ValueError(f"{name} must be whole numbers: the classes from 0 to {classes - 1}")
-    if labels.min() < 0 or labels.max() >= classes:
-        wrong = labels[(labels < 0) | (labels >= classes)][0]
+    if array.min() < 0 or array.max() >= classes:
+        wrong = array[(array < 0) | (array >= classes)][0]
         raise ValueError(
-            f"{name} holds the class {wrong}, and the network's classes are 0 to {classes - 1}"
+            f"{name} holds the class {wrong:.0f}, and the network's classes are 0 to {classes - 1}"
         )
-    return np.ascontiguousarray(labels)
+    return np.ascontiguousarray(array, dtype=np.int64)
 
 
 def weights(sample_weight: Any, class_weight: Any, y: Targets, rows: int) -> np.ndarray | None:

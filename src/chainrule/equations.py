@@ -45,16 +45,16 @@ def _erfc(xp: Any, x: Any) -> Any:
     return erfc(x)
 
 
-ATOM, POWER, PRODUCT, NEGATION, SUM, COMPARISON, LOOSE = 6, 5, 4, 3, 2, 1, 0
+ATOM, POWER, PREFIX, PRODUCT, QUOTIENT, NEGATION, SUM, COMPARISON, LOOSE = range(8, -1, -1)
 
 OPERATIONS = {
     "add": Operation(lambda xp, x, y: x + y, "{} + {}", SUM, (SUM, SUM)),
     "subtract": Operation(lambda xp, x, y: x - y, "{} − {}", SUM, (SUM, NEGATION)),
-    "negative": Operation(lambda xp, x: -x, "−{}", NEGATION, (PRODUCT,)),
-    "multiply": Operation(lambda xp, x, y: x * y, "{} {}", PRODUCT, (PRODUCT, POWER)),
-    "hadamard": Operation(lambda xp, x, y: x * y, "{} ⊙ {}", PRODUCT, (PRODUCT, POWER)),
-    "divide": Operation(lambda xp, x, y: x / y, "{} / {}", PRODUCT, (PRODUCT, ATOM)),
-    "matmul": Operation(lambda xp, x, y: x @ y, "{}·{}", PRODUCT, (PRODUCT, POWER)),
+    "negative": Operation(lambda xp, x: -x, "−{}", NEGATION, (QUOTIENT,)),
+    "multiply": Operation(lambda xp, x, y: x * y, "{} {}", PRODUCT, (PRODUCT, PREFIX)),
+    "hadamard": Operation(lambda xp, x, y: x * y, "{} ⊙ {}", PRODUCT, (PRODUCT, PREFIX)),
+    "divide": Operation(lambda xp, x, y: x / y, "{} / {}", QUOTIENT, (QUOTIENT, POWER)),
+    "matmul": Operation(lambda xp, x, y: x @ y, "{}·{}", PRODUCT, (PRODUCT, PREFIX)),
     "power": Operation(lambda xp, x, y: x**y, "{}^{}", POWER, (ATOM, ATOM)),
     "transpose": Operation(lambda xp, x: x.T, "{}ᵀ", ATOM, (ATOM,)),
     "exp": Operation(lambda xp, x: xp.exp(x), "exp({})", ATOM, (LOOSE,)),
@@ -78,14 +78,14 @@ OPERATIONS = {
                       "{}[{}]", ATOM, (ATOM, LOOSE)),
     "rows": Operation(lambda xp, x, order: x[order], "{}[{}]", ATOM, (ATOM, LOOSE)),
     "column": Operation(lambda xp, x: x[:, None], "{}", ATOM, (ATOM,)),
-    "sum_outputs": Operation(lambda xp, x: xp.sum(x, axis=-1), "Σₖ {}", POWER, (POWER,)),
+    "sum_outputs": Operation(lambda xp, x: xp.sum(x, axis=-1), "Σₖ {}", PREFIX, (PREFIX,)),
     "sum_outputs_column": Operation(
-        lambda xp, x: xp.sum(x, axis=-1, keepdims=True), "Σₖ {}", POWER, (POWER,)
+        lambda xp, x: xp.sum(x, axis=-1, keepdims=True), "Σₖ {}", PREFIX, (PREFIX,)
     ),
-    "sum_rows": Operation(lambda xp, x: xp.sum(x, axis=0), "Σᵢ {}", POWER, (POWER,)),
+    "sum_rows": Operation(lambda xp, x: xp.sum(x, axis=0), "Σᵢ {}", PREFIX, (PREFIX,)),
     "logsumexp": Operation(_logsumexp, "ln Σₖ exp({})", ATOM, (LOOSE,)),
     "max_outputs_column": Operation(
-        lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", POWER, (ATOM,)
+        lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", PREFIX, (ATOM,)
     ),
 }  # fmt: skip
 
@@ -175,12 +175,14 @@ class Expression:
         if self.operation == "symbol":
             return str(self.arguments[0])
         if self.operation == "number":
-            return _number_text(self.arguments[0])
-        if self.operation == "power" and self.arguments[1].arguments == (2,):
-            return f"{self.arguments[0].text(ATOM)}²"
+            number = self.arguments[0]
+            written = _number_text(number)
+            return f"({written})" if number < 0 and needed > PRODUCT else written
         operation = OPERATIONS[self.operation]
         parts = [a.text(n) for a, n in zip(self.arguments, operation.arguments, strict=True)]
         written = operation.text.format(*parts)
+        if self.operation == "power" and self.arguments[1].arguments == (2,):
+            written = f"{parts[0]}²"
         return f"({written})" if operation.binds < needed else written
 
     __str__ = text

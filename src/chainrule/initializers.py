@@ -38,6 +38,11 @@ class Initializer:
 initializers: Registry[Initializer] = Registry("initializer")
 
 
+def _written(*numbers: float) -> str:
+    """Numbers as short as they can be read back without a loss."""
+    return ", ".join(f"{x:g}" if float(f"{x:g}") == x else repr(float(x)) for x in numbers)
+
+
 def uniform(low: float, high: float) -> Initializer:
     """Uniform in [low, high).
 
@@ -46,7 +51,7 @@ def uniform(low: float, high: float) -> Initializer:
     """
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"uniform needs low < high, both finite, not {low} and {high}")
-    return Initializer(f"uniform({low:g}, {high:g})", lambda rng, shape, fan_in, fan_out:
+    return Initializer(f"uniform({_written(low, high)})", lambda rng, shape, fan_in, fan_out:
                        rng.uniform(low, high, shape), f"U[{low:g}, {high:g})")  # fmt: skip
 
 
@@ -58,7 +63,7 @@ def normal(mean: float = 0.0, deviation: float = 1.0) -> Initializer:
     """
     if not (math.isfinite(mean) and math.isfinite(deviation) and deviation > 0):
         raise ValueError(f"normal needs a finite mean and deviation > 0, not {mean}, {deviation}")
-    return Initializer(f"normal({mean:g}, {deviation:g})", lambda rng, shape, fan_in, fan_out:
+    return Initializer(f"normal({_written(mean, deviation)})", lambda rng, shape, fan_in, fan_out:
                        rng.normal(mean, deviation, shape),
                        f"N({mean:g}, {deviation:g}²)")  # fmt: skip
 
@@ -71,7 +76,7 @@ def constant(value: float) -> Initializer:
     """
     if not math.isfinite(value):
         raise ValueError(f"constant needs a finite value, not {value}")
-    return Initializer(f"constant({value:g})", lambda rng, shape, fan_in, fan_out:
+    return Initializer(f"constant({_written(value)})", lambda rng, shape, fan_in, fan_out:
                        np.full(shape, float(value)), f"{value:g}")  # fmt: skip
 
 
@@ -123,7 +128,11 @@ def find(entry: "str | float | Initializer") -> Initializer:
     }  # fmt: skip
     if rest and name in makers:
         try:
-            return makers[name](*(float(x) for x in rest.rstrip(")").split(",")))
+            numbers = [float(x) for x in rest.rstrip(")").split(",")]
+        except ValueError:
+            raise ValueError(f"the arguments of {entry!r} are not numbers") from None
+        try:
+            return makers[name](*numbers)
         except TypeError:
             raise ValueError(f"{entry!r} has the wrong number of arguments") from None
     return initializers[entry]

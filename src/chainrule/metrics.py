@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from chainrule.registry import Registry
 
 
-def decide(outputs: np.ndarray, k: float = 0.5) -> np.ndarray:
+def decide(outputs: Any, k: float = 0.5) -> np.ndarray:
     """The class of each row: argmax of several outputs; 1 where a single one is at least ``k``.
 
     Args:
@@ -25,16 +26,17 @@ def decide(outputs: np.ndarray, k: float = 0.5) -> np.ndarray:
     >>> decide(np.array([0.5, 0.49]))
     array([1, 0])
     """
+    outputs = np.asarray(outputs)
     if outputs.ndim == 2 and outputs.shape[1] > 1:
         return np.argmax(outputs, axis=1).astype(np.int64)
     return (outputs.reshape(-1) >= k).astype(np.int64)
 
 
-def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
-    """One-hot rows of labels that count from 0: float64 (m, classes).
+def one_hot(labels: Any, classes: int) -> np.ndarray:
+    """One-hot rows of labels (m,) that count from 0: float64 (m, classes).
 
     Raises:
-        ValueError: if a label is not among 0 ... classes − 1.
+        ValueError: if a label is not one of the whole numbers 0 ... classes − 1.
 
     Source: 000, "Multinomial output"; its class 4 of 6, counted from 1, is label 3 here.
 
@@ -42,9 +44,11 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     array([[0., 0., 0., 1., 0., 0.]])
     """
     labels = np.asarray(labels)
-    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
-        raise ValueError(f"labels must be between 0 and {classes - 1}")
-    return np.asarray(np.eye(classes)[labels])
+    if labels.ndim != 1:
+        raise ValueError(f"labels must be a vector, not of the shape {labels.shape}")
+    if not np.isin(labels, np.arange(classes)).all():
+        raise ValueError(f"labels must be whole numbers between 0 and {classes - 1}")
+    return np.eye(classes)[labels.astype(np.int64)]
 
 
 @dataclass(frozen=True)

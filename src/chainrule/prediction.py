@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule import data
 from chainrule.engine.dtypes import REALS
-from chainrule.engine.executor import Executor
+from chainrule.engine.executor import Executor, NotFiniteError
 from chainrule.engine.program import Program
 from chainrule.lowering import lower
 
@@ -18,6 +18,13 @@ ROWS_AT_ONCE = 4096  # the batch that prediction is tiled for
 WORTH_A_THREAD = 2e7  # floating-point operations
 
 
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def threads_for(threads: int | None, program: Program, rows: int) -> int:
     """How many threads to use: what was asked for, at most one a gradient slot.
 
@@ -26,10 +33,86 @@ def threads_for(threads: int | None, program: Program, rows: int) -> int:
     """
     if threads is None:
         worth = int(6 * program.parameters * rows // WORTH_A_THREAD)
-        threads = min(os.cpu_count() or 1, max(worth, 1))
+        threads = min(_cores(), max(worth, 1))
     elif isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
         raise ValueError(f"threads must be a whole number of at least 1, not {threads!r}")
     return min(int(threads), program.slots)
+
+
+class Predictor:
+    """Computes the outputs of a network for one set of rows, as often as it is asked.
+
+    Use it as a context manager. The parameters are read where they lie: it sees their changes.
+
+    Args:
+        network: what predicts.
+        X: checked features.
+        threads: how many; None chooses.
+    """
+
+    def __init__(self, network: "Network", X: Any, threads: int | None = None) -> None:
+        rows = X.shape[0]
+        self.outputs = np.empty((rows, network.outputs), REALS[network.dtype])
+        program = lower(network, "predict", min(rows, ROWS_AT_ONCE), sources={"X": X})
+        self._executor = Executor(
+            program, network.vector, {"X": X, "out": self.outputs}, rows, rows,
+            threads=threads_for(threads, program, rows),
+        )  # fmt: skip
+
+    def __enter__(self) -> "Predictor":
+        self._executor.__enter__()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._executor.__exit__(*details)
+
+    def run(self) -> np.ndarray:
+        """The outputs for the parameters as they are now; the array is used again."""
+        self._executor.restart()
+        self._executor.run(1)
+        return self.outputs
+
+
+class Evaluator:
+    """Computes the loss over one set of rows, as often as it is asked; like :class:`Predictor`.
+
+    Args:
+        network: with a loss.
+        X: checked features.
+        y: checked targets.
+        threads: how many; None chooses.
+    """
+
+    def __init__(
+        self, network: "Network", X: Any, y: data.Targets, threads: int | None = None
+    ) -> None:
+        assert network.loss is not None
+        rows = X.shape[0]
+        sources = {"X": X, "Y": y.read_as(network.dtype)}
+        program = lower(
+            network, "evaluate", min(rows, ROWS_AT_ONCE), labels=y.labels, sources=sources
+        )
+        self._divisor = rows if network.loss.mean else 1
+        self._executor = Executor(
+            program, network.vector, sources, rows, rows, mean=network.loss.mean,
+            threads=threads_for(threads, program, rows),
+        )  # fmt: skip
+
+    def __enter__(self) -> "Evaluator":
+        self._executor.__enter__()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._executor.__exit__(*details)
+
+    def run(self) -> float:
+        """The loss for the parameters as they are now; infinite or NaN if it overflows."""
+        self._executor.restart()
+        try:
+            self._executor.run(1)
+        except NotFiniteError:
+            return float("nan")
+        return float(self._executor.losses[0] / self._divisor)
 
 
 def predict(network: "Network", X: Any, threads: int | None = None) -> np.ndarray:
@@ -38,34 +121,5 @@ def predict(network: "Network", X: Any, threads: int | None = None) -> np.ndarra
         X = np.asarray(X)
         if X.ndim == 1:
             X = X[None, :]
-    X = data.features(X, network.inputs)
-    rows = X.shape[0]
-    out = np.empty((rows, network.outputs), REALS[network.dtype])
-    program = lower(network, "predict", min(rows, ROWS_AT_ONCE), sources={"X": X})
-    count = threads_for(threads, program, rows)
-    with Executor(
-        program, network.vector, {"X": X, "out": out}, rows, rows, threads=count
-    ) as executor:
-        executor.run(1)
-    return out
-
-
-def mean_loss(
-    network: "Network", X: Any, y: data.Targets, weights: np.ndarray | None = None
-) -> float:
-    """The loss over all rows: the mean over the examples, or the sum for a loss that is one."""
-    assert network.loss is not None
-    rows = X.shape[0]
-    sources = {"X": X, "Y": y.values}
-    if weights is not None:
-        sources["w"] = weights
-    program = lower(
-        network, "evaluate", min(rows, ROWS_AT_ONCE), labels=y.labels, sources=sources,
-        weighted=weights is not None,
-    )  # fmt: skip
-    with Executor(
-        program, network.vector, sources, rows, rows, mean=network.loss.mean,
-        threads=threads_for(None, program, rows),
-    ) as executor:  # fmt: skip
-        executor.run(1)
-    return float(executor.losses[0] / (rows if network.loss.mean else 1))
+    with Predictor(network, data.features(X, network.inputs), threads) as predictor:
+        return predictor.run()

@@ -1,50 +1,63 @@
-"""The entry point: what runs the commands, and turns what went wrong into one line.
-
-Exit codes: 0, 2 for a mistake of the user, 130 when interrupted.
-"""
+"""The entry point: runs the commands, and turns what users can mend into one line."""
 
 import contextlib
 import io
 import sys
 from collections.abc import Sequence
 
-MISTAKE = 2
-INTERRUPTED = 130
+from chainrule.cli.complaints import INTERRUPTED, complain
+
+EXTRA = ("typer", "rich", "pandas")  # what the commands need beyond the library
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A name that the terminal's encoding lacks is shown by its number.
+            # A character that the terminal's encoding lacks is shown by its number.
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _run(sys.argv[1:] if arguments is None else arguments)
+        code = run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        code = complain("interrupted; nothing was written", INTERRUPTED)
+        code = complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read the output went away; Python would say so once more when it exits.
-        with contextlib.suppress(OSError):
-            sys.stdout.close()
         code = 1
+        with contextlib.suppress(OSError):  # else Python complains of it when it exits
+            sys.stdout.close()
     sys.exit(code)
 
 
-def _run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; the exit code."""
+    from chainrule.tables.errors import TableError
+
     try:
-        import pandas  # noqa: F401
         import typer
 
         from chainrule.cli.app import app
     except ImportError as error:
-        return complain(f"{error.name} is missing: pip install 'chainrule[cli]'")
-    return 0
+        return _missing(error)
+    try:
+        code = app(list(arguments), prog_name="chainrule", standalone_mode=False)
+    except TableError as error:
+        return complain(str(error))
+    except typer.Abort:
+        return complain("interrupted", INTERRUPTED)
+    except MemoryError as error:
+        return complain(f"not enough memory: {error}")
+    except ImportError as error:
+        return _missing(error)
+    except Exception as error:
+        # Usage errors: their class has no public name in Typer, which carries its own Click.
+        if not isinstance(error, typer.BadParameter.__mro__[1]):
+            raise
+        words: str = error.format_message()  # type: ignore[attr-defined]
+        return complain(words[:1].lower() + words[1:].removesuffix("."))
+    return code if isinstance(code, int) else 0
 
 
-def complain(message: str, code: int = MISTAKE) -> int:
-    """Print a mistake as one line on standard error; the exit code."""
-    line = " ".join(message.split())
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-    print(f"error: {shown}", file=sys.stderr)
-    return code
+def _missing(error: ImportError) -> int:
+    if error.name not in EXTRA:
+        raise error
+    return complain(f"the command line needs {error.name}: pip install 'chainrule[cli]'")

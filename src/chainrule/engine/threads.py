@@ -65,11 +65,7 @@ class Team:
         self._threads.clear()
 
     def walk(self) -> int:
-        """Walk with the whole team; the status of the walk."""
-        from chainrule.engine import walker
-
-        if self._threads:
-            self._control[walker.GO] += 1
+        """Walk with the whole team, which worker 0 sets going; the status of the walk."""
         return self._walk(0)
 
     def _serve(self, worker: int) -> None:

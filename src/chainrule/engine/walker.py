@@ -151,6 +151,9 @@ def walk(worker, workers, control, segments, blocks, instructions, operands, all
     Returns:
         One of ``DONE``, ``BUDGET_SPENT``, ``AT_HOST``, ``NOT_FINITE``.
     """
+    if worker == 0 and workers > 1:
+        # Here, where no signal can come in between: once told to go, helpers wait for worker 0.
+        atomic_add(word_at(control, GO), 1)
     regions = all_regions[worker]
     context = contexts[worker : worker + 1]
     epoch, batch, segment = control[EPOCH], control[BATCH], control[SEGMENT]

@@ -8,7 +8,7 @@ import numpy as np
 from chainrule import data
 from chainrule.engine.executor import Executor
 from chainrule.engine.program import Buffer, Program
-from chainrule.glass.trace import trace
+from chainrule.glass.trace import examples, trace
 from chainrule.layers import Dense
 from chainrule.lowering import lower
 from chainrule.network import Network
@@ -100,7 +100,10 @@ def gradcheck(
     >>> bool(cr.gradcheck(net, np.eye(2), [0, 1]))
     True
     """
-    X = np.asarray(data.features(X, network.inputs), dtype=np.float64)
+    for name, value in (("h", h), ("tolerance", tolerance)):
+        if not (value > 0 and np.isfinite(value)):
+            raise ValueError(f"{name} must be a positive number, not {value!r}")
+    X = examples(network, X, "X")
     found = trace(network, X, y, sample_weight=sample_weight)
     targets = data.targets(network, y, X.shape[0])
     weights = data.weights(sample_weight, None, targets, X.shape[0])
@@ -110,10 +113,22 @@ def gradcheck(
         label = network.labels.get(name, name)
         analytic = found[_gradient_of(name)]
         if gradients is not None:
-            analytic = np.asarray(gradients[label if label in gradients else name])
+            analytic = _given(gradients, label, name, shape)
         numeric, flipped = differences.of(start, int(np.prod(shape)))
         checks[label] = _compare(analytic.ravel(), numeric, flipped)
     return GradientCheck(checks, tolerance)
+
+
+def _given(
+    gradients: dict[str, np.ndarray], label: str, name: str, shape: tuple[int, ...]
+) -> np.ndarray:
+    """The gradient that the caller gave for a parameter."""
+    if label not in gradients and name not in gradients:
+        raise ValueError(f"gradients has none for {label!r}")
+    given = np.asarray(gradients[label if label in gradients else name], np.float64)
+    if given.shape != shape:
+        raise ValueError(f"the gradient of {label} must have the shape {shape}, not {given.shape}")
+    return given
 
 
 def _gradient_of(path: str) -> str:
@@ -141,7 +156,7 @@ class _Differences:
     ) -> None:
         assert network.loss is not None
         rows = X.shape[0]
-        sources = {"X": X, "Y": targets.values}
+        sources = {"X": X, "Y": targets.read_as("float64")}
         if weights is not None:
             sources["w"] = weights
         self._h = h

@@ -100,7 +100,7 @@ def trace(
         The values by name; see :class:`Trace`.
 
     Raises:
-        ValueError: for data that do not fit, or a name in ``rounding`` that does not occur.
+        ValueError: for data that do not fit, or a name in ``rounding`` of nothing that is computed.
 
     >>> import chainrule as cr
     >>> net = cr.Network([cr.Dense(1, "sigmoid", weights="zeros")],
@@ -109,9 +109,7 @@ def trace(
     >>> t["delta1"], t["dW1"].ravel(), t["loss"].round(4)
     (array([[-0.5]]), array([-0.25, -0.5 ]), np.float64(0.6931))
     """
-    X = np.asarray(x)
-    X = data.features(X[None, :] if X.ndim == 1 else X, network.inputs, "x")
-    X = np.asarray(X, dtype=np.float64)
+    X = examples(network, x, "x")
     rows = X.shape[0]
     sources: dict[str, Any] = {"X": X}
     fused = not rounding if fused is None else fused
@@ -126,7 +124,7 @@ def trace(
         y = np.asarray(y)
         targets = data.targets(network, y[None] if y.ndim == 0 else y, rows)
         weights = data.weights(sample_weight, None, targets, rows)
-        sources["Y"] = targets.values
+        sources["Y"] = targets.read_as("float64")
         if weights is not None:
             sources["w"] = weights
         program = lower(
@@ -134,6 +132,15 @@ def trace(
             dtype="float64", tile_rows=rows, fused=fused, sources=sources, plan=False,
         )  # fmt: skip
     return _run(network, program, sources, rows, rounding or {})
+
+
+def examples(network: Network, x: Any, name: str) -> np.ndarray:
+    """Checked features of a few examples in float64, from whatever the training takes."""
+    if not hasattr(x, "indptr"):
+        x = np.asarray(x)
+        x = x[None, :] if x.ndim == 1 else x
+    checked = data.features(x, network.inputs, name)
+    return np.asarray(checked.toarray() if hasattr(checked, "indptr") else checked, np.float64)
 
 
 def _run(
@@ -144,11 +151,10 @@ def _run(
     rounding: Mapping[str, int],
 ) -> Trace:
     places = {network.path(name): decimals for name, decimals in rounding.items()}
-    unknown = set(places) - set(program.buffers)
+    computed = {b.name for i in program.instructions for b in i.writes if b.role != "source"}
+    unknown = sorted(name for name in rounding if network.path(name) not in computed)
     if unknown:
-        raise ValueError(
-            f"rounding names {sorted(unknown)[0]!r}, which does not occur in this step"
-        )
+        raise ValueError(f"rounding names {unknown[0]!r}, which this step does not compute")
     mean = network.loss.mean if network.loss else True
     parameters = network.vector.astype(np.float64)
     stepper = Stepper(program, parameters, sources, rows, mean=mean)

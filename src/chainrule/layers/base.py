@@ -23,7 +23,10 @@ class Parameter:
 class Layer(Protocol):
     """A layer of a network: immutable, without state of its own."""
 
-    name: str | None
+    @property
+    def name(self) -> str | None:
+        """The name that the user gave it."""
+        ...
 
     @property
     def kind(self) -> str:

@@ -23,6 +23,8 @@ from chainrule.equations import Equation, apply, symbols
 from chainrule.initializers import Initializer
 from chainrule.layers.base import Parameter
 
+LARGEST = 2**31 - 1  # BLAS counts in 32 bits
+
 a, W, b, delta, dW, db = symbols("a W b delta dW db")
 
 
@@ -95,10 +97,10 @@ class Dense:
     kind: ClassVar[str] = "dense"
 
     def __post_init__(self) -> None:
-        if isinstance(self.units, bool) or not hasattr(self.units, "__index__") or self.units < 1:
-            raise ValueError(
-                f"units of Dense must be a whole number of at least 1, not {self.units!r}"
-            )
+        if isinstance(self.units, bool) or not hasattr(self.units, "__index__"):
+            raise ValueError(f"units of Dense must be a whole number, not {self.units!r}")
+        if not 1 <= self.units <= LARGEST:
+            raise ValueError(f"units of Dense must be between 1 and {LARGEST}, not {self.units}")
         object.__setattr__(self, "units", int(self.units))
         if self.name is not None and (
             not isinstance(self.name, str) or not self.name.isidentifier()

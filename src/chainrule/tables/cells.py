@@ -11,8 +11,9 @@ MISSING = frozenset({"", "na", "n/a", "#na", "#n/a", "nan", "-nan", "null", "<na
 MISSING_AMONG_NUMBERS = frozenset({"none", "-", "--", "."})
 
 SEPARATORS = "[,'_ \u00a0\u202f]"  # the last two are the spaces that do not break a line
-THOUSANDS = re.compile(rf"[+-]?\d{{1,3}}({SEPARATORS}\d{{3}})+(\.\d*)?")
-SURELY_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(,\d{3}|\.\d*)")
+THOUSANDS = re.compile(rf"[+-]?[1-9]\d{{0,2}}({SEPARATORS}\d{{3}})+(\.\d*)?")
+SURELY_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(,\d{3}|\.\d*)")
+# 1.234,5 and 0,5; and 1.234.567, which has that comma nowhere
 DECIMAL_COMMA = re.compile(
     r"[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+([eE][+-]?\d+)?|[+-]?\d{1,3}(\.\d{3})+"
 )
@@ -50,8 +51,8 @@ def is_missing(cells: np.ndarray, spellings: frozenset[str] = MISSING) -> np.nda
 def numbers(cells: np.ndarray, delimiter: str = ",") -> Numbers:
     """Read cells as numbers, plain (``-1.5e3``), with thousands separators or a decimal comma.
 
-    ``1,234`` is 1234 where cells are divided by commas and 1.234 elsewhere, unless another cell
-    of the column settles it (``1,234,567`` or ``1,234.5``).
+    ``1,234`` is 1234 where cells are divided by commas and 1.234 elsewhere, unless other cells
+    of the column settle it (``1,234,567`` or ``1,234.5``, or ``984`` among them).
 
     >>> read = numbers(np.array(["950", "1,200", "NA", "much"], dtype=object))
     >>> read.values.tolist(), read.wrong.tolist(), read.style
@@ -62,12 +63,12 @@ def numbers(cells: np.ndarray, delimiter: str = ",") -> Numbers:
     wrong = np.isnan(values) & ~missing
     style = ""
     if wrong.any():
+        style, values = _styled(cells, values, missing, wrong, delimiter)
+        wrong = np.isnan(values) & ~missing
+    if wrong.any() and not np.isnan(values).all():
         absent = np.zeros(len(cells), bool)
         absent[wrong] = is_missing(cells[wrong], MISSING_AMONG_NUMBERS)
         missing, wrong = missing | absent, wrong & ~absent
-    if wrong.any():
-        style, values = _styled(cells, values, missing, wrong, delimiter)
-        wrong = np.isnan(values) & ~missing
     return Numbers(values, missing, wrong, style)
 
 
@@ -82,15 +83,19 @@ def _styled(
 ) -> tuple[str, np.ndarray]:
     """The values with those read that are no plain numbers but written in a style, if any are."""
     odd = cells[wrong]
-    commas = {cell for cell in odd if "," in cell and DECIMAL_COMMA.fullmatch(cell)}
+    commas = {cell for cell in odd if DECIMAL_COMMA.fullmatch(cell)}
     groups = {cell for cell in odd if THOUSANDS.fullmatch(cell)}
-    settled = delimiter == "," or not commas or any(map(SURELY_THOUSANDS.fullmatch, groups))
-    if groups and commas <= groups and settled:
+    others = values[~np.isnan(values)]
+    # In 984 and 1,409 the comma divides thousands: with three decimals, 984 would be 984,000.
+    below = others.size > 0 and bool(((np.abs(others) < 1000) & (others == np.floor(others))).all())
+    surely = below or any(map(SURELY_THOUSANDS.fullmatch, groups))
+    if groups and commas <= groups and (delimiter == "," or not commas or surely):
         return "thousands separators", _replaced(cells, values, groups, (SEPARATORS, ""))
     # Where the comma is the decimal one, a point divides thousands: those are to be read anew.
     points = {cell for cell in cells[~missing & ~wrong] if "." in cell}
     if commas and all(map(DECIMAL_COMMA.fullmatch, points)):
-        return "decimal comma", _replaced(cells, values, commas | points, (r"\.", ""), (",", "."))
+        style = "a decimal comma" if any("," in cell for cell in commas) else "thousands separators"
+        return style, _replaced(cells, values, commas | points, (r"\.", ""), (",", "."))
     return "", values
 
 

@@ -23,7 +23,7 @@ from chainrule.tables.splitting import hold_out
 from chainrule.tables.task import Target, read_target
 from chainrule.tables.writing import RunDirectory
 from chainrule.training.history import Result
-from chainrule.training.trainer import train
+from chainrule.training.trainer import DivergedError, train
 
 METRICS = {"binary": "accuracy", "multiclass": "accuracy", "regression": "r2"}
 
@@ -141,14 +141,18 @@ def fit_table(
     options = Options(
         task, hidden, activation, epochs, batch_size, learning_rate, seed, test_share
     )  # fmt: skip
+    table = read_table(path)
     directory = RunDirectory(out, Path(path).stem)
-    plan = make_plan(read_table(path), target, options)
+    plan = make_plan(table, target, options)
     preprocessing = Preprocessing.fitted(plan.columns, plan.train)
     if prepared is not None:
         prepared(plan)
     scale = _scale(plan)
     network, result = _trained(plan, preprocessing, scale, progress)
-    evaluation = _evaluated(plan, network, preprocessing, scale)
+    outputs = network.predict(preprocessing.inputs(plan.held))
+    if not np.isfinite(outputs).all():  # the last step was too large: no later one could tell
+        raise DivergedError(result.state.step if result.state else 0, learning_rate, result)
+    evaluation = _evaluated(plan, outputs, scale)
     summary = {"stopped": result.stopped, "epochs": result.history.epochs}
     place = directory.write(
         network,
@@ -209,9 +213,10 @@ def _trained(
         last, loss = Dense(1, "linear"), "mse"
         values = ((values - scale[0]) / scale[1]).astype(np.float32)
     X, X_held = preprocessing.inputs(plan.train), preprocessing.inputs(plan.held)
-    network = Network([*options.layers(), last], loss, inputs=X.shape[1], seed=options.seed)
-    with warnings.catch_warnings():
-        # An interruption is told by the result.
+    layers = [*options.layers(), last]
+    network = Network(layers, loss, inputs=X.shape[1], seed=options.seed)
+    with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
+        # An interruption is told by the result, and figures that overflow by DivergedError.
         warnings.filterwarnings("ignore", "training was interrupted", UserWarning)
         result = train(
             network, X, values[plan.train],
@@ -223,11 +228,8 @@ def _trained(
     return network, result
 
 
-def _evaluated(
-    plan: Plan, network: Network, preprocessing: Preprocessing, scale: tuple[float, float] | None
-) -> Evaluation:
+def _evaluated(plan: Plan, outputs: np.ndarray, scale: tuple[float, float] | None) -> Evaluation:
     target = plan.target
-    outputs = network.predict(preprocessing.inputs(plan.held))
     trained, held = target.values[plan.train], target.values[plan.held]
     if scale is None:
         return evaluate_classes(outputs, held, trained, target.classes)
@@ -247,7 +249,7 @@ def _config(
         "target": {
             "column": target.name,
             "task": target.task,
-            "reason": target.reason,
+            "detail": target.detail,
             "classes": list(target.classes),
             "mean": scale[0] if scale else None,
             "scale": scale[1] if scale else None,

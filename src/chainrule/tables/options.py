@@ -48,9 +48,7 @@ class Options:
         object.__setattr__(self, "hidden", tuple(_sizes(self.hidden)))
         object.__setattr__(self, "epochs", _whole("epochs", self.epochs, 1))
         object.__setattr__(self, "batch_size", _whole("batch_size", self.batch_size, 1))
-        object.__setattr__(self, "seed", _whole("seed", self.seed, 0))
-        if not self.seed < 2**63:
-            raise TableError(f"seed must be below 2**63, not {self.seed}")
+        object.__setattr__(self, "seed", _whole("seed", self.seed, 0, 2**63 - 1))
         if not (isinstance(self.test_share, int | float) and 0 < self.test_share < 1):
             raise TableError(f"test_share must be between 0 and 1, not {self.test_share!r}")
         try:
@@ -77,17 +75,15 @@ def read_sizes(text: str) -> tuple[int, ...]:
     """Read the sizes of hidden layers.
 
     Raises:
-        TableError: if it is not whole numbers of at least 1, divided by commas.
+        TableError: if it is not whole numbers, divided by commas.
 
     >>> read_sizes("64, 32")
     (64, 32)
     """
     try:
-        return tuple(_sizes([int(size) for size in text.split(",")]))
+        return tuple(int(size) for size in text.split(","))
     except ValueError:
-        raise TableError(
-            f"hidden must be sizes of at least 1 such as 64,64, not {quoted(text)}"
-        ) from None
+        raise TableError(f"hidden must be sizes such as 64,64, not {quoted(text)}") from None
 
 
 def _sizes(sizes: Any) -> list[int]:
@@ -96,7 +92,9 @@ def _sizes(sizes: Any) -> list[int]:
     return [_whole("a size in hidden", size, 1) for size in sizes]
 
 
-def _whole(name: str, value: Any, least: int) -> int:
+def _whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
         raise TableError(f"{name} must be a whole number of at least {least}, not {value!r}")
+    if value > most:
+        raise TableError(f"{name} must be at most {most}, not {value}")
     return operator.index(value)

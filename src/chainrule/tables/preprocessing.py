@@ -8,6 +8,8 @@ import numpy as np
 
 from chainrule.tables.columns import MOST_CATEGORIES, Column
 
+FARTHEST = 1e12  # deviations from the mean: float32 must hold what no training row is like
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -54,7 +56,8 @@ class Preprocessing:
 
     def inputs(self, rows: np.ndarray) -> np.ndarray:
         """The network's inputs for the rows with these indices: float32 (m, inputs)."""
-        return np.asarray(self.transformer.transform(_frame(self.columns, rows)), np.float32)
+        scaled = self.transformer.transform(_frame(self.columns, rows))
+        return np.clip(scaled, -FARTHEST, FARTHEST).astype(np.float32)
 
     def figures(self) -> dict[str, Any]:
         """What was fitted, for people to read: by column, in the order of the inputs."""

@@ -30,10 +30,8 @@ def hold_out(
     (8, 2, 1)
     """
     order = np.random.default_rng(seed).permutation(rows)
-    if labels is None:
-        held = order[: round(rows * share)]
-    else:
-        held = _of_each_class(order, labels, share)
+    labels = np.zeros(rows, np.int64) if labels is None else labels
+    held = _of_each_class(order, labels, share)
     train = np.setdiff1d(order, held)
     if held.size == 0 or train.size < 2:
         raise TableError(

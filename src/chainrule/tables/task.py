@@ -25,7 +25,7 @@ class Target:
     Attributes:
         name: of its column.
         task: what it makes of the table.
-        reason: why, in a few words.
+        detail: what is in it, from which the task follows.
         rows: which rows of the table have one: bool, over all rows.
         values: of those rows: int64 labels that count the classes, or float64.
         classes: in the order of the labels, text or numbers; none for regression. Of two, the
@@ -34,7 +34,7 @@ class Target:
 
     name: str
     task: Task
-    reason: str
+    detail: str
     rows: np.ndarray
     values: np.ndarray
     classes: tuple[str | int | float, ...] = ()
@@ -76,29 +76,33 @@ def read_target(table: Table, name: str, task: str = "auto") -> Target:
             f"the target {quoted(name)} is {quoted(cells[rows][0])} in every row that has one: "
             "there is nothing to learn"
         )
-    if task == "auto":
-        chosen, reason = _inferred(different, len(values))
-    else:
-        chosen, reason = cast(Task, task), "as asked for"
+    chosen = _inferred(different, len(values)) if task == "auto" else cast(Task, task)
+    detail = _detail(different, read.style)
     if chosen == "regression":
         if read.wrong.any():
             _refuse_words(table, name, read)
-        return Target(name, chosen, reason, rows, values.astype(np.float64))
+        return Target(name, chosen, detail, rows, values.astype(np.float64))
     _check_classes(name, chosen, different.size, len(values))
     classes = tuple(_plain(value) for value in different.tolist())
-    return Target(name, chosen, reason, rows, labels.reshape(-1).astype(np.int64), classes)
+    return Target(name, chosen, detail, rows, labels.reshape(-1).astype(np.int64), classes)
 
 
-def _inferred(different: np.ndarray, rows: int) -> tuple[Task, str]:
+def _inferred(different: np.ndarray, rows: int) -> Task:
     count = different.size
     if count == 2:
-        return "binary", "two different values"
+        return "binary"
     if different.dtype == object:
-        return "multiclass", f"{count} different texts"
+        return "multiclass"
     whole = bool((different == np.floor(different)).all())
-    if whole and count <= MOST_WHOLE_CLASSES and rows >= ROWS_PER_CLASS * count:
-        return "multiclass", f"whole numbers with only {count} different values"
-    return "regression", f"numbers with {count} different values"
+    few = count <= MOST_WHOLE_CLASSES and rows >= ROWS_PER_CLASS * count
+    return "multiclass" if whole and few else "regression"
+
+
+def _detail(different: np.ndarray, style: str) -> str:
+    if different.dtype == object:
+        return f"{different.size} different texts"
+    detail = f"{different.size} different numbers from {different[0]:g} to {different[-1]:g}"
+    return f"{detail}, written with {style}" if style else detail
 
 
 def _check_classes(name: str, task: Task, count: int, rows: int) -> None:

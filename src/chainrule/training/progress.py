@@ -29,13 +29,13 @@ class Progress:
         if sys.stderr.isatty():
             try:
                 from rich.console import Console
-                from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+                from rich.progress import BarColumn, TextColumn
                 from rich.progress import Progress as Bar
             except ImportError:
                 return self
             self._bar = Bar(
-                TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"), BarColumn(),
-                TextColumn("{task.fields[figures]}"), TimeElapsedColumn(),
+                TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"), BarColumn(bar_width=20),
+                TextColumn("{task.fields[figures]}"),
                 console=Console(stderr=True),
             )  # fmt: skip
             self._bar.start()

@@ -21,7 +21,7 @@ from chainrule.metrics import Metric
 from chainrule.metrics import metrics as metric_registry
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Adam, Optimizer
-from chainrule.prediction import mean_loss, predict, threads_for
+from chainrule.prediction import Evaluator, Predictor, threads_for
 from chainrule.training.callbacks import Callback, Epoch
 from chainrule.training.history import Result, TrainingState
 from chainrule.training.progress import Progress
@@ -130,11 +130,11 @@ def train(
     if not all(callable(c) for c in callbacks):
         raise ValueError("callbacks must be functions of an Epoch")
     seed = (state.seed if state else network.seed) if seed is None else _seed(seed)
+    dtype = _training_dtype(network, task.X)
+    sources = _sources(task, dtype)
     program = lower(
         network, "train", batch_rows, optimizer, labels=task.y.labels,
-        weighted=task.weights is not None,
-        sources=_sources(task),
-        dtype=_training_dtype(network, task.X),
+        weighted=task.weights is not None, sources=sources, dtype=dtype,
     )  # fmt: skip
     threads = threads_for(threads, program, batch_rows)
     network.use_dtype(program.dtype)
@@ -143,7 +143,7 @@ def train(
     start = time.perf_counter()
     assert network.loss is not None
     executor = Executor(
-        program, network.vector, _sources(task), rows, batch_rows, state=state.vector,
+        program, network.vector, sources, rows, batch_rows, state=state.vector,
         scalars=optimizer.scalars, seed=seed, shuffled=shuffle and batch_rows < rows,
         mean=network.loss.mean, threads=threads, cursor=(state.epoch, state.step), epochs=epochs,
     )  # fmt: skip
@@ -182,11 +182,12 @@ def _run(
                 done = executor.epoch - first
                 result.history.extend_losses(executor.losses[:done] / rows)
             return
+        figures = _Figures(task, stack)
         while executor.epoch < last:
             number = executor.epoch
             executor.run(number + 1)
-            figures = {"loss": executor.losses[number - first] / rows}
-            result.history.append(figures | _evaluated(task))
+            loss = float(executor.losses[number - first] / rows)
+            result.history.append({"loss": loss} | figures.compute())
             seen = Epoch(executor.epoch, executor.step, task.network, result.history)
             reasons = [r for r in (callback(seen) for callback in each_epoch) if r]
             if reasons:
@@ -194,19 +195,29 @@ def _run(
                 return
 
 
-def _evaluated(task: _Task) -> dict[str, float]:
-    """The figures beyond the loss of the training."""
-    figures: dict[str, float] = {}
-    X, raw_y, prefix = task.X, task.raw_y, ""
-    if task.validation:
-        X, y, raw_y = task.validation
-        prefix = "val_"
-        figures["val_loss"] = mean_loss(task.network, X, y)
-    if task.metrics:
-        outputs = predict(task.network, X)
-        for metric in task.metrics:
-            figures[prefix + metric.name] = metric.compute(raw_y, outputs)
-    return figures
+class _Figures:
+    """The figures beyond the loss of the training, after each epoch."""
+
+    def __init__(self, task: _Task, stack: contextlib.ExitStack) -> None:
+        X, self._y, self._prefix = task.X, task.raw_y, ""
+        self._metrics = task.metrics
+        self._evaluator = self._predictor = None
+        if task.validation:
+            X, y, self._y = task.validation
+            self._prefix = "val_"
+            self._evaluator = stack.enter_context(Evaluator(task.network, X, y))
+        if task.metrics:
+            self._predictor = stack.enter_context(Predictor(task.network, X))
+
+    def compute(self) -> dict[str, float]:
+        figures = {}
+        if self._evaluator:
+            figures["val_loss"] = self._evaluator.run()
+        if self._predictor:
+            outputs = self._predictor.run()
+            for metric in self._metrics:
+                figures[self._prefix + metric.name] = metric.compute(self._y, outputs)
+        return figures
 
 
 def _checked(
@@ -246,10 +257,10 @@ def _split(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(order[held:]), np.sort(order[:held])
 
 
-def _sources(task: _Task) -> dict[str, Any]:
-    sources = {"X": task.X, "Y": task.y.values}
+def _sources(task: _Task, dtype: str) -> dict[str, Any]:
+    sources = {"X": task.X, "Y": task.y.read_as(dtype)}
     if task.weights is not None:
-        sources["w"] = task.weights
+        sources["w"] = task.weights.astype(dtype)
     return sources
 
 

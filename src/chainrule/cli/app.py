@@ -1,0 +1,31 @@
+"""The commands under one name."""
+
+from typing import Annotated
+
+import typer
+
+from chainrule.cli.fit import fit
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(fit)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from chainrule import __version__
+
+        typer.echo(f"chainrule {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def commands(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Feed-forward neural networks whose backpropagation can be read, run fast, and looked into."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

@@ -1,0 +1,174 @@
+"""What users get wrong: one clear line, exit code 2, and nothing written."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from chainrule.cli.main import run
+
+PENGUINS = Path(__file__).parents[2] / "examples" / "penguins.csv"
+GOOD = "a,b,y\n" + "".join(f"{k},{k * k % 7},{k % 2}\n" for k in range(20))
+
+FILES = {
+    "empty": (b"", "'t.csv' is empty"),
+    "spaces": (b" \n\n \n", "'t.csv' is empty"),
+    "header alone": (b"a,b,y\n", "'t.csv' has a header and no rows"),
+    "long row": (b"a,b,y\n1,2,0\n1,2,0,4\n", "line 3: 4 cells, and the header has 3"),
+    "short row": (b"a,b,y\n1,2,0\n1,2\n", "line 3: 2 cells, and the header has 3"),
+    "one cell": (b"a,b,y\n1,2,0\n\n7\n", "line 4: 1 cell, and the header has 3"),
+    "unclosed quote": (b'a,b,y\n1,2,0\n1,"2,0\n3,4,1\n', "line 3: a quote opens in this row"),
+    "quote then text": (b'a,b,y\n1,"2"x,0\n', "line 2: text follows a closing quote"),
+    "endless cell": (b'a,b,y\n1,"' + b"x\n" * 70_000, "line 2: a cell is longer than 131,072"),
+    "two of a name": (b"a,a,y\n1,2,0\n", "line 1: two columns have the name 'a'"),
+    "names with spaces": (b"a,a ,y\n1,2,0\n", "line 1: two columns have the name 'a'"),
+    "no names": (b",,\n1,2,0\n", "line 1: the header names no column"),
+    "no header": (b"5.1,3.5,0\n4.9,3.0,1\n", "line 1: numbers ('5.1', '3.5', '0') stand where"),
+    "latin-1": ("a,b,y\n1,é,0\n".encode("latin-1"), "line 2: byte 9 is not UTF-8"),
+    "latin-1 and BOM": ("\ufeffa\n".encode() + b"\xe9\n", "line 2: byte 6 is not UTF-8"),
+    "UTF-16": ("a,b,y\n1,2,0\n".encode("utf-16"), "is in UTF-16: convert it to UTF-8"),
+    "NUL": (b"a,b,y\n1,2\0,0\n", "is not a table of text: byte 10 is NUL"),
+    "zip": (b"PK\x03\x04\x14\x00", "an Excel workbook: save the sheet as CSV"),
+    "gzip": (b"\x1f\x8b\x08\x00", "is compressed: unpack it first"),
+    "one column": (b"y\n0\n1\n0\n1\n", "the table has no column but the target 'y'"),
+    "other delimiter": (b"a:b:y\n1:2:0\n", "the only one is 'a:b:y'; cells are divided by a"),
+    "no such target": (GOOD.replace("y", "Y").encode(), "did you mean 'Y'? there are 'a', 'b'"),
+    "infinity": (GOOD.replace("7,", "inf,").encode(), "column 'a', line 9: 'inf' is not a finite"),
+    "overflow": (GOOD.replace("7,", "-1e999,").encode(), "line 9: '-1e999' is not a finite"),
+    "infinite target": (
+        b"a,y\n1,1.5\n2,2.5\n3,Infinity\n4,4.5\n",
+        "column 'y', line 4: 'Infinity' is not a finite",
+    ),
+    "one value": (b"a,y\n1,no\n2,no\n3,NA\n", "the target 'y' is 'no' in every row that has one"),
+    "one word": (b"a,y\n1,-\n2,-\n", "the target 'y' is '-' in every row that has one"),
+    "no target at all": (b"a,y\n1,NA\n2,\n", "the target 'y' has no values"),
+    "free text": (
+        b"name,y\nAnn,0\nBob,1\nCid,0\nDan,1\nEve,1\n",
+        "no column can be used as a feature: 'name' (every cell differs)",
+    ),
+    "constants": (
+        b"a,b,y\n1,x,0\n1,x,1\n1,x,1\n",
+        "no column can be used as a feature: 'a' (constant: always '1'), 'b' (constant",
+    ),
+    "two rows": (b"a,y\n1,0\n2,1\n", "2 rows with a target are too few to hold out"),
+    "names as target": (
+        b"a,y\n1,Ann\n2,Bob\n3,Cid\n",
+        "3 different values in 3 rows: too few rows of each to learn them as classes",
+    ),
+    "stray word in target": (
+        ("a,y\n" + "".join(f"{k},{k / 3}\n" for k in range(40)) + "9,unknown\n").encode(),
+        "the target 'y' is not a number in line 42: 'unknown'",
+    ),
+    "control characters": (b"a,\x1b[31m,y\n1,2\n", "line 2: 2 cells, and the header has 3"),
+}
+
+ARGUMENTS = {
+    "nothing": (["fit"], "missing argument 'FILE.csv'"),
+    "no target": (["fit", "t.csv"], "missing option '--target'"),
+    "no such file": (["fit", "u.csv", "--target", "y"], "there is no file 'u.csv'"),
+    "a directory": (["fit", ".", "--target", "y"], "'.' is a directory, not a file"),
+    "newline in name": (["fit", "a\nb", "--target", "y"], r"there is no file 'a\nb'"),
+    "NUL in name": (["fit", "a\0b", "--target", "y"], r"'a\x00b' cannot be read"),
+    "no such command": (["fut"], "no such command 'fut'"),
+    "no such option": (["fit", "t.csv", "--target", "y", "--epoch", "3"], "no such option"),
+}
+
+OPTIONS = {
+    "activation": (["--activation", "rulu"], "unknown activation 'rulu'; there are elu, gelu,"),
+    "its argument": (["--activation", "leaky_relu(x)"], "the argument 'x' in 'leaky_relu(x)'"),
+    "threshold": (["--activation", "threshold"], "'threshold' has no useful derivative"),
+    "negative size": (
+        ["--hidden", "64,-1"],
+        "a size in hidden must be a whole number of at least 1",
+    ),
+    "zero size": (["--hidden", "0"], "a size in hidden must be a whole number of at least 1"),
+    "no sizes": (["--hidden", "large"], "hidden must be sizes such as 64,64, not 'large'"),
+    "countless epochs": (["--epochs", "9" * 20], "epochs must be at most 2147483647"),
+    "huge size": (["--hidden", "9" * 10], "a size in hidden must be at most 2147483647"),
+    "no epochs": (["--epochs", "0"], "epochs must be a whole number of at least 1, not 0"),
+    "half an epoch": (["--epochs", "0.5"], "invalid value for '--epochs'"),
+    "no batch": (["--batch-size", "0"], "batch_size must be a whole number of at least 1, not 0"),
+    "negative rate": (["--learning-rate", "-1"], "must be a positive number, not -1.0"),
+    "NaN rate": (["--learning-rate", "nan"], "must be a positive number, not nan"),
+    "explosion": (["--learning-rate", "1e30"], "the loss is not finite at step"),
+    "explosion at the end": (
+        ["--learning-rate", "1e30", "--epochs", "1"],
+        "the loss is not finite at step 1",
+    ),
+    "negative seed": (["--seed", "-1"], "seed must be a whole number of at least 0, not -1"),
+    "large seed": (["--seed", "9223372036854775808"], "seed must be at most 9223372036854775807"),
+    "share": (["--test-share", "1"], "test_share must be between 0 and 1, not 1.0"),
+    "task": (["--task", "guess"], "unknown task 'guess'; there are auto, binary, multiclass"),
+    "out is a file": (["--out", "t.csv"], "'t.csv' exists and is not a directory"),
+    "out below a file": (["--out", "t.csv/deeper/run"], "cannot be written: Not a directory"),
+    "out in use": (["--out", "."], "the directory '.' exists and is not empty"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(arguments, folder, capsys):
+    """Run a command that must fail; its line."""
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    code = run(arguments)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    printed = capsys.readouterr()
+    assert code == 2
+    lines = [line for line in printed.err.splitlines() if not line.startswith("epoch ")]
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert lines[0].isprintable()
+    return lines[0]
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_a_bad_file_gets_one_line(case, folder, capsys):
+    content, expected = FILES[case]
+    Path("t.csv").write_bytes(content)
+    assert expected in refused(["fit", "t.csv", "--target", "y"], folder, capsys)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("case", ARGUMENTS)
+def test_bad_arguments_get_one_line(case, folder, capsys):
+    arguments, expected = ARGUMENTS[case]
+    assert expected in refused(arguments, folder, capsys)
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_a_bad_choice_gets_one_line(case, folder, capsys):
+    options, expected = OPTIONS[case]
+    Path("t.csv").write_text(GOOD)
+    assert expected in refused(["fit", "t.csv", "--target", "y", *options], folder, capsys)
+
+
+@pytest.mark.parametrize(
+    ("target", "task", "expected"),
+    [
+        ("species", "regression", "the target 'species' is not a number in line 2: 'Adelie'"),
+        ("species", "binary", "has 3 different values, and a binary task has two"),
+    ],
+)
+def test_a_task_that_the_target_does_not_allow_is_refused(target, task, expected, folder, capsys):
+    arguments = ["fit", str(PENGUINS), "--target", target, "--task", task]
+    assert expected in refused(arguments, folder, capsys)
+
+
+@pytest.mark.parametrize("package", ["typer", "pandas"])
+def test_a_missing_extra_is_named(package, folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    line = refused(["fit", str(PENGUINS), "--target", "species"], folder, capsys)
+    assert line == f"error: the command line needs {package}: pip install 'chainrule[cli]'"
+
+
+def test_too_little_memory_gets_one_line(folder, capsys, monkeypatch):
+    def refuse(*_, **__):
+        raise MemoryError("Unable to allocate 7 TiB")
+
+    monkeypatch.setattr("chainrule.tables.fitting.Network", refuse)
+    line = refused(["fit", str(PENGUINS), "--target", "species"], folder, capsys)
+    assert line == "error: not enough memory: Unable to allocate 7 TiB"

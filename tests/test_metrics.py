@@ -1,0 +1,99 @@
+"""Metrics and decision rules, against scikit-learn where it has the same."""
+
+import numpy as np
+import pytest
+import sklearn.metrics
+
+import chainrule as cr
+from chainrule.metrics import metrics
+
+ALL = pytest.mark.parametrize("metric", list(metrics), ids=lambda e: e.name)
+SCORES = {
+    "accuracy": sklearn.metrics.accuracy_score,
+    "mean_squared_error": sklearn.metrics.mean_squared_error,
+    "mean_absolute_error": sklearn.metrics.mean_absolute_error,
+    "r2": sklearn.metrics.r2_score,
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@ALL
+def test_metrics_equal_those_of_scikit_learn(metric, dtype, rng):
+    outputs = rng.uniform(size=(50, 1)).astype(dtype)
+    if metric.classification:
+        y = rng.integers(0, 2, (50, 1))
+        right = SCORES[metric.name](y[:, 0], outputs[:, 0] >= 0.5)
+    else:
+        y = outputs.astype(float) + rng.normal(size=(50, 1))
+        right = SCORES[metric.name](y, outputs)
+    assert metric.compute(y, outputs) == pytest.approx(right, rel=1e-6)
+    assert metric.compute(y[:, 0], outputs) == pytest.approx(right, rel=1e-6)
+
+
+@pytest.mark.parametrize("one_hot", [True, False])
+def test_accuracy_of_several_classes_takes_the_largest_output(one_hot, rng):
+    outputs, labels = rng.uniform(size=(60, 4)), rng.integers(0, 4, 60)
+    y = cr.one_hot(labels, 4) if one_hot else labels
+    right = np.mean(outputs.argmax(axis=1) == labels)
+    assert metrics["accuracy"].compute(y, outputs) == right
+
+
+def test_r2_of_constant_targets_is_not_a_number_and_raises_nothing():
+    assert np.isnan(metrics["r2"].compute(np.ones(3), np.zeros((3, 1))))
+
+
+@ALL
+def test_perfect_predictions_have_the_best_figure(metric):
+    y = np.array([[0.0], [1.0], [1.0]])
+    best = metric.compute(y, y)
+    worse = metric.compute(y, 1 - y)
+    assert best == (1 if metric.greater_is_better else 0)
+    assert (worse < best) == metric.greater_is_better
+
+
+@ALL
+def test_a_training_reports_the_metric_on_its_own_data_and_on_validation_data(metric, rng):
+    X, y = rng.normal(size=(30, 2)), rng.integers(0, 2, 30)
+    net = cr.Network([cr.Dense(1, "sigmoid")], "binary_cross_entropy", inputs=2, dtype="float64")
+    result = cr.train(net, X, y, epochs=2, metrics=[metric.name])
+    assert result.history[metric.name][-1] == metric.compute(y, net.predict(X))
+    result = cr.train(net, X, y, epochs=2, metrics=[metric.name], validation_data=(X[:9], y[:9]))
+    assert metric.name not in result.history
+    figure = metric.compute(y[:9], net.predict(X[:9]))
+    assert result.history[f"val_{metric.name}"][-1] == figure
+
+
+@pytest.mark.parametrize(
+    ("outputs", "classes"),
+    [
+        ([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]], [1, 0]),
+        ([[0.5], [0.49]], [1, 0]),
+        ([0.5, 0.49, 0.51], [1, 0, 1]),
+        ([[0.4, 0.4]], [0]),
+    ],
+)
+def test_the_decision_is_the_largest_output_or_one_half(outputs, classes):
+    found = cr.decide(np.array(outputs))
+    assert found.tolist() == classes
+    assert found.dtype == np.int64
+    assert cr.decide(outputs).tolist() == classes
+
+
+def test_the_threshold_of_a_decision_can_be_chosen():
+    assert cr.decide(np.array([0.2, 0.3, 0.8]), k=0.3).tolist() == [0, 1, 1]
+
+
+def test_one_hot_rows_of_labels():
+    assert cr.one_hot([2, 0], 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert cr.one_hot(np.array([], int), 3).shape == (0, 3)
+
+
+def test_labels_in_a_column_are_refused():
+    with pytest.raises(ValueError, match=r"labels must be a vector, not of the shape \(2, 1\)"):
+        cr.one_hot([[0], [1]], 2)
+
+
+@pytest.mark.parametrize("labels", [[3], [-1], [0.5], ["a"]], ids=str)
+def test_what_is_no_label_is_refused(labels):
+    with pytest.raises(ValueError, match="labels must be whole numbers between 0 and 2"):
+        cr.one_hot(np.array(labels), 3)

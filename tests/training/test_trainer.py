@@ -1,0 +1,706 @@
+"""Training: reproducible, resumable, and refused before any work when something does not fit."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import chainrule as cr
+from chainrule.engine.random import shuffle as shuffled
+from chainrule.optimizers import OPTIMIZERS
+
+OPTIMIZER = pytest.mark.parametrize(
+    "optimizer", [c() for c in dict.fromkeys(OPTIMIZERS.values())], ids=lambda o: o.name
+)
+ROWS = 37
+
+
+def classes(seed=0, rows=ROWS):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(rows, 3))
+    return X, (X[:, 0] * X[:, 1] > 0).astype(int) + (X[:, 2] > 1)
+
+
+def classifier(seed=1, **options):
+    layers = [cr.Dense(6, "tanh"), cr.Dense(3, "softmax")]
+    return cr.Network(layers, "cross_entropy", inputs=3, seed=seed, **options)
+
+
+def binary(seed=0, rows=ROWS):
+    X, y = classes(seed, rows)
+    return X, (y > 0).astype(int)
+
+
+def binary_network(seed=1, **options):
+    layers = [cr.Dense(6, "tanh"), cr.Dense(1, "sigmoid")]
+    return cr.Network(layers, "binary_cross_entropy", inputs=3, seed=seed, **options)
+
+
+def trained(net=None, data=None, **options):
+    """(network, result) after a training."""
+    net = net or classifier()
+    X, y = data or classes()
+    return net, cr.train(net, X, y, **{"epochs": 3, "batch_size": 8} | options)
+
+
+def same(one, other):
+    np.testing.assert_array_equal(one.vector, other.vector)
+    assert one.dtype == other.dtype
+
+
+# ------------------------------------------------------------------ it learns
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_it_learns_exclusive_or(dtype):
+    X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
+    net = cr.Network([cr.Dense(8, "tanh"), cr.Dense(1, "sigmoid")], "binary_cross_entropy",
+                     inputs=2, seed=0, dtype=dtype)  # fmt: skip
+    result = cr.train(net, X, y, optimizer=cr.Adam(0.05), epochs=400, batch_size=None,
+                      metrics=["accuracy"])  # fmt: skip
+    assert cr.decide(net.predict(X)).tolist() == y
+    assert result.history["accuracy"][-1] == 1
+    assert result.history["loss"][-1] < 0.05 < result.history["loss"][0]
+
+
+def test_it_learns_classes_and_generalises():
+    net, result = trained(data=classes(rows=500), epochs=60, optimizer=cr.Adam(0.02))
+    X, y = classes(seed=7, rows=300)
+    assert np.mean(cr.decide(net.predict(X)) == y) > 0.85
+    assert result.history["loss"][-1] < 0.5 * result.history["loss"][0]
+
+
+def test_labels_and_one_hot_rows_train_alike():
+    X, y = classes()
+    one, _ = trained(data=(X, y))
+    other, _ = trained(data=(X, cr.one_hot(y, 3)))
+    np.testing.assert_allclose(one.vector, other.vector, rtol=1e-12)
+
+
+# ------------------------------------------------------------------ reproducible
+
+
+@OPTIMIZER
+def test_the_same_seed_gives_the_same_bits(optimizer):
+    one, first = trained(optimizer=optimizer, seed=5)
+    other, second = trained(optimizer=optimizer, seed=5)
+    same(one, other)
+    assert first.history["loss"] == second.history["loss"]
+
+
+def test_another_seed_shuffles_in_another_way():
+    one, _ = trained(seed=5)
+    other, _ = trained(seed=6)
+    assert not np.array_equal(one.vector, other.vector)
+
+
+def test_the_seed_is_that_of_the_network_unless_one_is_given():
+    one, _ = trained(classifier(seed=4))
+    other, _ = trained(classifier(seed=4), seed=4)
+    same(one, other)
+
+
+def test_without_shuffling_the_seed_does_not_matter():
+    one, _ = trained(seed=5, shuffle=False)
+    other, _ = trained(seed=6, shuffle=False)
+    same(one, other)
+
+
+def test_global_random_state_is_neither_read_nor_changed():
+    np.random.seed(0)  # noqa: NPY002
+    one, _ = trained()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    np.random.seed(1)  # noqa: NPY002
+    other, _ = trained()
+    same(one, other)
+    np.random.seed(0)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+def epoch_order(rows, seed, epoch):
+    order = np.zeros(rows, np.int64)
+    with np.errstate(over="ignore"):
+        shuffled(order, seed, epoch)
+    return order
+
+
+def test_each_epoch_visits_every_row_once_in_an_order_of_its_own(plain):
+    orders = [epoch_order(ROWS, 9, epoch) for epoch in range(3)]
+    for order in orders:
+        assert sorted(order) == list(range(ROWS))
+    assert not np.array_equal(orders[0], orders[1])
+    net = classifier(dtype="float64")
+    reference = plain(net)
+    X, y = classes()
+    trained(net, (X, y), optimizer=cr.GradientDescent(0.2), seed=9)
+    for order in orders:
+        for start in range(0, ROWS, 8):
+            rows = order[start : start + 8]
+            reference.descend(X[rows], np.eye(3)[y[rows]], 0.2)
+    for name, value in reference.parameters.items():
+        np.testing.assert_allclose(net.parameters[name], value, rtol=1e-11)
+
+
+def test_a_full_batch_is_not_shuffled():
+    one, _ = trained(batch_size=None, seed=1)
+    other, _ = trained(batch_size=None, seed=2)
+    same(one, other)
+
+
+# ------------------------------------------------------------------ going on
+
+
+@OPTIMIZER
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_five_epochs_and_five_more_are_ten(optimizer, shuffle, dtype):
+    options = {"optimizer": optimizer, "shuffle": shuffle, "seed": 3}
+    whole, ten = trained(classifier(dtype=dtype), epochs=10, **options)
+    parts, five = trained(classifier(dtype=dtype), epochs=5, **options)
+    _, more = trained(parts, epochs=5, shuffle=shuffle, state=five.state)
+    same(whole, parts)
+    assert five.history["loss"] + more.history["loss"] == ten.history["loss"]
+    assert (more.state.epoch, more.state.step) == (ten.state.epoch, ten.state.step) == (10, 50)
+    np.testing.assert_array_equal(more.state.vector, ten.state.vector)
+    assert more.state.seed == 3
+    assert more.state.optimizer == optimizer
+
+
+def test_a_state_is_left_as_it_was_and_can_be_used_twice():
+    net, first = trained(epochs=2)
+    kept = copy.deepcopy(first.state)
+    one, other = net.copy(), net.copy()
+    for twin in (one, other):
+        trained(twin, state=first.state)
+    same(one, other)
+    assert first.state.step == kept.step
+    np.testing.assert_array_equal(first.state.vector, kept.vector)
+
+
+def test_a_state_survives_a_pickle():
+    whole, _ = trained(epochs=4, seed=3)
+    parts, first = trained(epochs=2, seed=3)
+    parts, state = pickle.loads(pickle.dumps((parts, first.state)))
+    trained(parts, epochs=2, state=state)
+    same(whole, parts)
+
+
+def test_going_on_with_callbacks_and_metrics_is_the_same_training():
+    whole, _ = trained(epochs=6)
+    parts, first = trained(epochs=3, callbacks=[lambda epoch: None], metrics=["accuracy"])
+    trained(parts, epochs=3, state=first.state, validation_data=classes(3))
+    same(whole, parts)
+
+
+def test_a_training_may_go_on_with_another_rate():
+    _, first = trained(optimizer=cr.Adam(0.01))
+    _, second = trained(optimizer=cr.Adam(0.001), state=first.state)
+    assert second.state.optimizer.learning_rate == 0.001
+    assert second.state.step == 2 * first.state.step
+
+
+def test_held_out_rows_stay_held_out_when_a_training_goes_on():
+    X, y = classes(rows=200)
+    seen = []
+
+    def training(net, **options):
+        result = cr.train(net, X, y, validation_share=0.25, epochs=1, **options)
+        seen.append(result.history["val_loss"])
+        return result
+
+    one = classifier(dtype="float64")
+    first = training(one, seed=11, optimizer=cr.GradientDescent(1e-12))
+    training(one, state=first.state)
+    assert seen[0] == pytest.approx(seen[1], rel=1e-9), "another part was held out"
+
+
+WRONG_STATES = {
+    "another optimizer": (cr.GradientDescent(), {}, "cannot go on with gradient_descent"),
+    "another size": (None, {"layers": [cr.Dense(3, "softmax")]}, "this network needs 24"),
+    "another dtype": (None, {"dtype": "float32"}, "of float32"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_STATES)
+def test_a_state_that_does_not_fit_is_refused_and_nothing_changes(case):
+    optimizer, options, message = WRONG_STATES[case]
+    _, first = trained(classifier(dtype="float64"), optimizer=cr.Adam())
+    layers = options.pop("layers", classifier().layers) if options else classifier().layers
+    dtype = {"another dtype": "float32"}.get(case, "float64")
+    net = cr.Network(layers, "cross_entropy", inputs=3, seed=1, dtype=dtype)
+    before = net.vector.copy()
+    with pytest.raises(ValueError, match=message):
+        trained(net, optimizer=optimizer, state=first.state)
+    np.testing.assert_array_equal(net.vector, before)
+
+
+# ------------------------------------------------------------------ threads
+
+
+@OPTIMIZER
+def test_the_number_of_threads_changes_no_bit(optimizer):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2000, 40)), rng.integers(0, 3, 2000)
+    layers = [cr.Dense(100, "relu"), cr.Dense(3, "softmax")]
+    found = []
+    for threads in (1, 2, 3):
+        net = cr.Network(layers, "cross_entropy", inputs=40, seed=1)
+        result = cr.train(net, X, y, epochs=2, batch_size=900, optimizer=optimizer,
+                          threads=threads)  # fmt: skip
+        found.append((net, result.history["loss"], result.threads))
+    assert found[1][2] > 1
+    for net, losses, _ in found[1:]:
+        same(net, found[0][0])
+        assert losses == found[0][1]
+
+
+# ------------------------------------------------------------------ dtypes and forms of X
+
+
+@pytest.mark.parametrize(
+    ("X", "fixed", "found"),
+    [
+        (np.float64, None, "float64"), (np.float32, None, "float32"), (np.int64, None, "float32"),
+        (np.uint8, None, "float32"), (np.bool_, None, "float32"), (np.float16, None, "float32"),
+        (np.float64, "float32", "float32"), (np.float32, "float64", "float64"),
+    ],
+)  # fmt: skip
+def test_the_dtype_follows_X_unless_the_network_was_given_one(X, fixed, found):
+    net, result = trained(classifier(dtype=fixed), (classes()[0].astype(X), classes()[1]))
+    assert net.dtype == found
+    assert result.state.vector.dtype == found
+    assert net.predict(classes()[0]).dtype == found
+
+
+def forms():
+    X = np.random.default_rng(3).integers(0, 2, (ROWS, 3)).astype(np.float64)
+    wide = np.zeros((2 * ROWS, 9))
+    wide[::2, 1::3] = X
+    read_only = X.copy()
+    read_only.flags.writeable = False
+    found = {
+        "Fortran": np.asfortranarray(X), "strided": wide[::2, 1::3], "reversed": X[::-1][::-1],
+        "read-only": read_only, "lists": X.tolist(), "big-endian": X.astype(">f8"),
+        "csr_array": scipy.sparse.csr_array(X), "csr_matrix": scipy.sparse.csr_matrix(X),
+        "csc_array": scipy.sparse.csc_array(X),
+        "csr of int64 indices": scipy.sparse.csr_array(X),
+    }  # fmt: skip
+    found["csr of int64 indices"].indptr = found["csr_array"].indptr.astype(np.int64)
+    found["csr of int64 indices"].indices = found["csr_array"].indices.astype(np.int64)
+    for dtype in (np.bool_, np.uint8, np.int8, np.uint16, np.int32, np.int64, np.float32,
+                  np.float16):  # fmt: skip
+        found[np.dtype(dtype).name] = X.astype(dtype)
+        found[f"csr of {np.dtype(dtype).name}"] = scipy.sparse.csr_array(
+            X.astype(np.float32 if dtype is np.float16 else dtype)
+        )
+    return X, found
+
+
+@pytest.mark.parametrize("form", forms()[1])
+def test_every_form_of_the_same_numbers_trains_the_same(form):
+    X, found = forms()
+    y = classes()[1]
+    one, _ = trained(classifier(dtype="float64"), (X, y))
+    other, _ = trained(classifier(dtype="float64"), (found[form], y))
+    same(one, other)
+
+
+def test_data_are_not_changed():
+    for X in (classes()[0], scipy.sparse.csr_array(classes()[0])):
+        y, weights = classes()[1].astype(float), np.ones(ROWS)
+        before = pickle.dumps((X, y, weights))
+        cr.train(classifier(), X, y, epochs=1, sample_weight=weights)
+        assert pickle.dumps((X, y, weights)) == before
+
+
+def test_duplicate_entries_of_a_sparse_matrix_are_summed_and_left_alone():
+    entries = ([1.0, 2.0, 3.0], [0, 0, 2], [0, 2, 3])
+    X = scipy.sparse.csr_array(entries, shape=(2, 3))
+    one, other = classifier(), classifier()
+    cr.train(one, X, [0, 1], epochs=1)
+    cr.train(other, np.array([[3.0, 0, 0], [0, 0, 3.0]]), [0, 1], epochs=1)
+    same(one, other)
+    assert X.data.tolist() == entries[0]
+
+
+def test_y_in_a_column_or_strided_or_of_another_type_trains_the_same():
+    X, y = binary()
+    one, _ = trained(binary_network(), (X, y))
+    wide = np.stack([y, 1 - y], axis=1)
+    for form in (y[:, None], wide[:, 0], wide[:, :1], y.astype(bool), y.astype(np.float32),
+                 y.tolist(), y.astype(">i4")):  # fmt: skip
+        other, _ = trained(binary_network(), (X, form))
+        same(one, other)
+
+
+# ------------------------------------------------------------------ weights of examples
+
+
+@pytest.mark.parametrize("optimizer", [cr.GradientDescent(0.3), cr.Adam(0.01)], ids=lambda o: o.name)
+def test_weight_two_equals_a_duplicated_row_on_full_batches(optimizer):
+    X, y = classes()
+    weights = np.ones(ROWS)
+    weights[[3, 8]] = 2
+    weights[5] = 0
+    rows = np.repeat(np.arange(ROWS), weights.astype(int))
+    options = {"batch_size": None, "epochs": 20, "optimizer": optimizer}
+    one, first = trained(classifier(dtype="float64"), (X, y), sample_weight=weights, **options)
+    other, second = trained(classifier(dtype="float64"), (X[rows], y[rows]), **options)
+    np.testing.assert_allclose(one.vector, other.vector, rtol=1e-9)
+    np.testing.assert_allclose(first.history["loss"], second.history["loss"], rtol=1e-11)
+
+
+def test_equal_weights_are_no_weights():
+    one, first = trained()
+    for weights in (np.ones(ROWS), 7 * np.ones(ROWS), [0.1] * ROWS):
+        other, second = trained(sample_weight=weights)
+        np.testing.assert_allclose(one.vector, other.vector, rtol=1e-9)
+        np.testing.assert_allclose(first.history["loss"], second.history["loss"], rtol=1e-9)
+
+
+def test_weights_have_mean_one_over_the_training_set_and_a_batch_divides_by_its_rows(plain):
+    X, y = binary()
+    weights = np.random.default_rng(1).uniform(0, 3, ROWS)
+    net = binary_network(dtype="float64")
+    reference = plain(net)
+    trained(net, (X, y), sample_weight=weights, shuffle=False, optimizer=cr.GradientDescent(0.3))
+    scaled = weights / weights.mean()
+    for _ in range(3):
+        for start in range(0, ROWS, 8):
+            rows = slice(start, start + 8)
+            reference.descend(X[rows], y[rows, None], 0.3, scaled[rows])
+    for name, value in reference.parameters.items():
+        np.testing.assert_allclose(net.parameters[name], value, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("make", [classes, binary])
+def test_class_weights_are_weights_of_examples(make):
+    X, y = make()
+    network = classifier if make is classes else binary_network
+    counts = np.bincount(y)
+    balanced = ROWS / (len(counts) * counts)
+    for class_weight, each in (
+        ("balanced", balanced[y]),
+        ({0: 1.0, 1: 3.0}, np.where(y == 1, 3.0, 1.0)),
+        ({1: 0.5}, np.where(y == 1, 0.5, 1.0)),
+        ({np.int64(0): np.float32(2)}, np.where(y == 0, 2.0, 1.0)),
+    ):
+        one, _ = trained(network(), (X, y), class_weight=class_weight)
+        other, _ = trained(network(), (X, y), sample_weight=each)
+        np.testing.assert_allclose(one.vector, other.vector, rtol=1e-12)
+
+
+def test_class_weights_of_one_hot_rows_and_of_labels_are_the_same():
+    X, y = classes()
+    one, _ = trained(data=(X, y), class_weight="balanced")
+    other, _ = trained(data=(X, cr.one_hot(y, 3)), class_weight="balanced")
+    np.testing.assert_allclose(one.vector, other.vector, rtol=1e-12)
+
+
+def test_class_weights_and_weights_of_examples_are_multiplied():
+    X, y = binary()
+    each = np.linspace(0.5, 1.5, ROWS)
+    one, _ = trained(binary_network(), (X, y), sample_weight=each, class_weight={1: 3.0})
+    other, _ = trained(binary_network(), (X, y), sample_weight=each * np.where(y == 1, 3.0, 1.0))
+    np.testing.assert_allclose(one.vector, other.vector, rtol=1e-12)
+
+
+# ------------------------------------------------------------------ validation and metrics
+
+
+def test_validation_data_are_evaluated_after_each_epoch():
+    Xv, yv = classes(5)
+    net, result = trained(epochs=4, validation_data=(Xv, yv), metrics=["accuracy"])
+    assert set(result.history) == {"loss", "val_loss", "val_accuracy"}
+    assert all(len(figures) == 4 for figures in result.history.values())
+    probability = net.predict(Xv)
+    right = -np.log(probability[np.arange(ROWS), yv]).mean()
+    assert result.history["val_loss"][-1] == pytest.approx(right, rel=1e-9)
+    accuracy = np.mean(probability.argmax(axis=1) == yv)
+    assert result.history["val_accuracy"][-1] == accuracy
+
+
+def test_validation_does_not_change_the_training():
+    one, _ = trained()
+    other, _ = trained(validation_data=classes(5), metrics=["accuracy"])
+    same(one, other)
+
+
+def test_metrics_are_computed_on_X_where_there_is_no_validation():
+    net, result = trained(metrics=["accuracy"])
+    X, y = classes()
+    assert result.history["accuracy"][-1] == np.mean(cr.decide(net.predict(X)) == y)
+
+
+def test_a_share_is_held_out_and_not_trained_on():
+    X, y = classes(rows=40)
+    net, result = trained(data=(X, y), validation_share=0.25, batch_size=1)
+    assert result.state.step == 3 * 30
+    assert len(result.history["val_loss"]) == 3
+    marked = X.copy()
+    # the same rows for the same seed, whatever they hold
+    other, _ = trained(data=(marked, y), validation_share=0.25, batch_size=1)
+    same(net, other)
+
+
+def test_the_held_out_rows_have_no_say_in_the_weights():
+    X, y = classes(rows=40)
+    base, _ = trained(data=(X, y), validation_share=0.25, epochs=1)
+    without_effect = 0
+    for row in range(40):
+        changed = X.copy()
+        changed[row] += 1
+        net, _ = trained(data=(changed, y), validation_share=0.25, epochs=1)
+        without_effect += np.array_equal(net.vector, base.vector)
+    assert without_effect == 10
+
+
+def test_the_mean_loss_of_the_history_is_that_before_each_step(plain):
+    X, y = binary()
+    net = binary_network(dtype="float64")
+    reference = plain(net)
+    _, result = trained(net, (X, y), optimizer=cr.GradientDescent(0.3), shuffle=False, epochs=2)
+    for epoch in range(2):
+        total = 0.0
+        for start in range(0, ROWS, 8):
+            rows = slice(start, start + 8)
+            total += len(X[rows]) * reference.descend(X[rows], y[rows, None], 0.3)
+        assert result.history["loss"][epoch] == pytest.approx(total / ROWS, rel=1e-12)
+
+
+def test_the_history_is_the_same_with_and_without_callbacks():
+    _, one = trained(epochs=5)
+    _, other = trained(epochs=5, callbacks=[lambda epoch: None])
+    assert one.history["loss"] == other.history["loss"]
+
+
+def test_the_result_says_what_it_was():
+    _, result = trained()
+    assert result.stopped == "epochs"
+    assert result.history.epochs == 3
+    assert result.history.last() == {"loss": result.history["loss"][-1]}
+    assert result.seconds > 0
+    assert "history of 3 epochs" in repr(result)
+
+
+# ------------------------------------------------------------------ progress
+
+
+def test_progress_is_written_to_standard_error_in_lines(capsys):
+    trained(epochs=20, progress=True)
+    out, err = capsys.readouterr()
+    assert not out
+    lines = err.splitlines()
+    assert lines[0].startswith("epoch 1/20  loss ")
+    assert lines[-1].startswith("epoch 20/20  loss ")
+    assert 5 <= len(lines) <= 15
+
+
+def test_without_progress_nothing_is_written(capsys):
+    trained()
+    assert capsys.readouterr() == ("", "")
+
+
+# ------------------------------------------------------------------ divergence
+
+
+def diverging(dtype="float64"):
+    rng = np.random.default_rng(0)
+    net = cr.Network([cr.Dense(1)], "mse", inputs=3, seed=1, dtype=dtype)
+    return net, rng.normal(size=(ROWS, 3)), rng.normal(size=(ROWS, 1))
+
+
+@pytest.mark.parametrize("with_callbacks", [True, False])
+def test_a_divergence_says_the_step_and_keeps_the_last_finite_weights(with_callbacks, plain):
+    net, X, y = diverging()
+    reference = plain(net)
+    right, step = None, 0
+    with np.errstate(all="ignore"):
+        while True:
+            step += 1
+            before = {name: value.copy() for name, value in reference.parameters.items()}
+            if not np.isfinite(reference.descend(X, y, 1e4)):
+                break
+            right = before
+    callbacks = [lambda epoch: None] if with_callbacks else []
+    with pytest.raises(cr.DivergedError, match=f"not finite at step {step}: try a learning rate "
+                       "below 10000; the network keeps its last finite weights") as caught:  # fmt: skip
+        cr.train(net, X, y, optimizer=cr.GradientDescent(1e4), epochs=500, batch_size=None,
+                 callbacks=callbacks)  # fmt: skip
+    assert caught.value.step == step
+    assert np.isfinite(net.vector).all()
+    losses = caught.value.result.history["loss"]
+    assert len(losses) == step - 1
+    assert np.isfinite(losses).all()
+    # the weights that the last step found, or those that it left
+    last = {name: value for name, value in reference.parameters.items()}
+    finite = all(np.isfinite(v).all() for v in before.values())
+    expected = before if finite else right
+    assert last is not None
+    for name, value in net.parameters.items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-6)
+
+
+@OPTIMIZER
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch_size", [None, 8, 1])
+def test_whatever_diverges_keeps_finite_weights(optimizer, dtype, batch_size):
+    net, X, y = diverging(dtype)
+    huge = type(optimizer)(1e30)
+    with pytest.raises(cr.DivergedError):
+        cr.train(net, X, y, optimizer=huge, epochs=5000, batch_size=batch_size)
+    assert np.isfinite(net.vector).all()
+    assert np.isfinite(net.predict(np.zeros((1, 3)))).all()
+
+
+def test_a_loss_that_overflows_at_once_leaves_the_network_as_it_was():
+    net, X, y = diverging("float32")
+    before = net.vector.copy()
+    with pytest.raises(cr.DivergedError, match="at step 1") as caught:
+        cr.train(net, X * 1e30, y, epochs=3)
+    np.testing.assert_array_equal(net.vector, before)
+    assert caught.value.result.state.step == 0
+
+
+# ------------------------------------------------------------------ interruption
+
+
+def test_an_interruption_keeps_the_completed_epochs_and_can_go_on():
+    def interrupt(epoch):
+        if epoch.number == 4:
+            raise KeyboardInterrupt
+
+    whole, _ = trained(epochs=9)
+    net = classifier()
+    with pytest.warns(UserWarning, match="training was interrupted"):
+        _, first = trained(net, epochs=9, callbacks=[interrupt])
+    assert first.stopped == "interrupted"
+    assert first.history.epochs == first.state.epoch == 4
+    trained(net, epochs=5, state=first.state)
+    same(whole, net)
+
+
+def test_an_error_of_a_callback_is_raised_and_leaves_a_usable_network():
+    def fail(epoch):
+        raise RuntimeError("mine")
+
+    net = classifier()
+    with pytest.raises(RuntimeError, match="mine"):
+        trained(net, callbacks=[fail])
+    assert np.isfinite(net.predict(classes()[0])).all()
+    trained(net)
+
+
+# ------------------------------------------------------------------ what is refused
+
+X0, Y0 = classes()
+
+WRONG = {
+    "no epochs": ({"epochs": 0}, "epochs must be a whole number of at least 1, not 0"),
+    "negative epochs": ({"epochs": -1}, "epochs must be .*, not -1"),
+    "half an epoch": ({"epochs": 1.5}, "epochs must be .*, not 1.5"),
+    "a word of epochs": ({"epochs": "ten"}, "epochs must be .*, not 'ten'"),
+    "true epochs": ({"epochs": True}, "epochs must be .*, not True"),
+    "empty batches": ({"batch_size": 0}, "batch_size must be a whole number .*, not 0"),
+    "half a row": ({"batch_size": 2.5}, "batch_size must be .*, not 2.5"),
+    "negative seed": ({"seed": -1}, "seed must be a whole number from 0 .*, not -1"),
+    "a word as seed": ({"seed": "x"}, "seed must be .*, not 'x'"),
+    "a word as seed of a split": ({"seed": "x", "validation_share": 0.2}, "seed must be"),
+    "no threads": ({"threads": 0}, "threads must be a whole number of at least 1, not 0"),
+    "half a thread": ({"threads": 1.5}, "threads must be .*, not 1.5"),
+    "unknown optimizer": ({"optimizer": "adagrad"}, "unknown optimizer 'adagrad'; there are adam"),
+    "no optimizer": ({"optimizer": 0.1}, "an optimizer is a specification or a name, not 0.1"),
+    "a class": ({"optimizer": cr.Adam}, "an optimizer is a specification or a name, not"),
+    "unknown metric": ({"metrics": ["auc"]}, "unknown metric 'auc'; there are accuracy"),
+    "a metric alone": ({"metrics": "accuracy"}, "metrics"),
+    "no callback": ({"callbacks": [3]}, "callbacks must be functions of an Epoch"),
+    "a callback alone": ({"callbacks": cr.Converged()}, "callbacks must be"),
+    "nothing held out": ({"validation_share": 0}, "validation_share must be between 0 and 1, not 0"),
+    "all held out": ({"validation_share": 1.0}, "validation_share must be .*, not 1.0"),
+    "too little held out": ({"validation_share": 0.001}, "of 37 rows leaves one side empty"),
+    "a word held out": ({"validation_share": "some"}, "validation_share must be .*, not 'some'"),
+    "both validations": ({"validation_share": 0.5, "validation_data": (X0, Y0)}, "not both"),
+    "half a validation": ({"validation_data": (X0,)}, "validation_data must be a pair"),
+    "no validation": ({"validation_data": 3}, "validation_data must be a pair"),
+    "wide validation": ({"validation_data": (np.ones((2, 4)), [0, 1])},
+                        "validation X has 4 features, and the network takes 3"),
+    "wrong validation": ({"validation_data": (X0[:2], [0, 9])}, "validation y holds the class 9"),
+    "empty validation": ({"validation_data": (X0[:0], [])}, "validation X has no rows"),
+    "few weights": ({"sample_weight": [1.0]}, r"sample_weight has the shape \(1,\), and X has 37"),
+    "negative weights": ({"sample_weight": -np.ones(ROWS)}, "sample_weight must not be negative"),
+    "nan weights": ({"sample_weight": np.full(ROWS, np.nan)}, r"sample_weight\[0\] is nan"),
+    "zero weights": ({"sample_weight": np.zeros(ROWS)}, "the weights of the examples sum to 0"),
+    "words as weights": ({"sample_weight": ["a"] * ROWS}, "sample_weight must be numbers"),
+    "unknown class weight": ({"class_weight": "even"}, "'balanced' or a mapping, not 'even'"),
+    "weight of no class": ({"class_weight": {9: 1.0}}, "names the class 9, which does not occur"),
+    "negative class weight": ({"class_weight": {0: -1.0}}, "of class 0 must be at least 0, not -1"),
+    "nan class weight": ({"class_weight": {0: np.nan}}, "of class 0 must be at least 0, not nan"),
+    "word as class weight": ({"class_weight": {0: "a"}}, "of class 0 must be"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_does_not_fit_is_refused_before_any_work(case):
+    options, message = WRONG[case]
+    net = classifier()
+    before, calls = net.vector.copy(), []
+    options.setdefault("callbacks", [calls.append])
+    with pytest.raises(ValueError, match=message):
+        cr.train(net, X0, Y0, **options)
+    np.testing.assert_array_equal(net.vector, before)
+    assert net.dtype == "float32"
+    assert not calls
+
+
+WRONG_X = {
+    "a vector": (X0[0], r"X must have two dimensions \(rows, features\), not 1"),
+    "three dimensions": (X0[None], "not 3"),
+    "too narrow": (X0[:, :2], "X has 2 features, and the network takes 3"),
+    "empty": (X0[:0], "X has no rows"),
+    "a nan": (np.where(np.arange(ROWS)[:, None] == 20, np.nan, X0), r"X\[20, 0\] is nan"),
+    "infinite": (np.full((ROWS, 3), np.inf), r"X\[0, 0\] is inf: every value must be finite"),
+    "words": (np.full((ROWS, 3), "a"), "X must be numbers"),
+    "ragged": ([[1, 2, 3], [1]], "X is not an array"),
+    "too few rows": (X0[:5], "y has 37 rows, and X has 5"),
+    "nothing": (None, "X must"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_X)
+def test_features_that_do_not_fit_are_refused_before_any_work(case):
+    X, message = WRONG_X[case]
+    net = classifier()
+    before = net.vector.copy()
+    with pytest.raises(ValueError, match=message):
+        cr.train(net, X, Y0)
+    np.testing.assert_array_equal(net.vector, before)
+    assert net.dtype == "float32"
+
+
+def test_class_weights_need_classes():
+    net = cr.Network([cr.Dense(1, "sigmoid")], "binary_cross_entropy", inputs=3)
+    with pytest.raises(ValueError, match="class_weight needs classes as targets"):
+        cr.train(net, X0, np.linspace(0, 1, ROWS), class_weight="balanced")
+
+
+def test_read_only_parameters_are_refused():
+    net = classifier(dtype="float64")
+    net.vector.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        cr.train(net, X0, Y0)
+
+
+def test_a_batch_larger_than_the_data_is_all_of_them():
+    one, first = trained(batch_size=1000)
+    other, _ = trained(batch_size=None)
+    same(one, other)
+    assert first.state.step == 3
+
+
+def test_no_warning_is_given_in_an_ordinary_training():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trained(validation_share=0.2, metrics=["accuracy"], class_weight="balanced", threads=2)
