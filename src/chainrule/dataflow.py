@@ -12,6 +12,7 @@ from chainrule.engine.kernel import (
     Kernel,
     Matrix,
     Range,
+    Slots,
     Source,
     Sums,
     Vector,
@@ -111,17 +112,23 @@ def mean_loss(loss: Sums, slots: Sums, context: Context) -> None:
 
 
 @kernel(Equation("g", apply("sum_rows", slots) / m))
-def reduce_gradients(g: Range, slots: Matrix, context: Context) -> None:
+def reduce_gradients(g: Range, slots: Slots, context: Context) -> None:
     """The gradient of the batch: the slots' sums in their order, divided once."""
-    start = context.start
-    for k in range(g.size):
-        g[k] = slots[0, start + k]
-    for s in range(1, slots.shape[0]):
-        for k in range(g.size):
-            g[k] += slots[s, start + k]
     scale = real(1 / context.divisor)
-    for k in range(g.size):
-        g[k] *= scale
+    if slots.shape[0] == 1:
+        for k in range(g.size):
+            g[k] = slots[0, k] * scale
+    elif slots.shape[0] == 2:
+        for k in range(g.size):
+            g[k] = (slots[0, k] + slots[1, k]) * scale
+    else:
+        for k in range(g.size):
+            g[k] = slots[0, k]
+        for s in range(1, slots.shape[0]):
+            for k in range(g.size):
+                g[k] += slots[s, k]
+        for k in range(g.size):
+            g[k] *= scale
 
 
 @kernel(Equation("Y", a, "←"))

@@ -10,8 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chainrule.activations import Activation
-from chainrule.engine.elementary import exp, log, log1p
-from chainrule.engine.kernel import Context, Integers, Kernel, Matrix, Vector, kernel, real
+from chainrule.engine.elementary import exp, log, log1p, log1p_exp
+from chainrule.engine.kernel import (
+    Context,
+    Flat,
+    Integers,
+    Kernel,
+    Matrix,
+    Vector,
+    device,
+    kernel,
+    real,
+)
 from chainrule.equations import Equation, Expression, apply, symbols
 from chainrule.registry import Registry
 
@@ -100,10 +110,9 @@ def rss_value(loss: Vector, a: Matrix, y: Matrix, context: Context) -> None:
 
 
 @kernel(Equation("da", 2 * (a - y)))
-def rss_gradient(da: Matrix, a: Matrix, y: Matrix, context: Context) -> None:
-    for i in range(a.shape[0]):
-        for k in range(a.shape[1]):
-            da[i, k] = real(2) * (a[i, k] - y[i, k])
+def rss_gradient(da: Flat, a: Flat, y: Flat, context: Context) -> None:
+    for i in range(a.size):
+        da[i] = real(2) * (a[i] - y[i])
 
 
 @kernel(Equation("loss", 0.5 * total((a - y) ** 2)))
@@ -116,10 +125,9 @@ def mse_value(loss: Vector, a: Matrix, y: Matrix, context: Context) -> None:
 
 
 @kernel(Equation("da", a - y))
-def difference(da: Matrix, a: Matrix, y: Matrix, context: Context) -> None:
-    for i in range(a.shape[0]):
-        for k in range(a.shape[1]):
-            da[i, k] = a[i, k] - y[i, k]
+def difference(da: Flat, a: Flat, y: Flat, context: Context) -> None:
+    for i in range(a.size):
+        da[i] = a[i] - y[i]
 
 
 @kernel(Equation("loss", -total(y * ln(a) + (1 - y) * ln(1 - a))))
@@ -135,10 +143,24 @@ def bce_value(loss: Vector, a: Matrix, y: Matrix, context: Context) -> None:
 
 
 @kernel(Equation("da", (a - y) / (a * (1 - a))))
-def bce_gradient(da: Matrix, a: Matrix, y: Matrix, context: Context) -> None:
-    for i in range(a.shape[0]):
-        for k in range(a.shape[1]):
-            da[i, k] = (a[i, k] - y[i, k]) / (a[i, k] * (real(1) - a[i, k]))
+def bce_gradient(da: Flat, a: Flat, y: Flat, context: Context) -> None:
+    for i in range(a.size):
+        da[i] = (a[i] - y[i]) / (a[i] * (real(1) - a[i]))
+
+
+@device()
+def bce_of(z: float, y: float) -> float:
+    """max(0, z) − z y + ln(1 + e**−|z|)."""
+    size = -z if z < real(0) else z
+    positive = real(0) if z < real(0) else z
+    return positive - z * y + log1p_exp(-size)
+
+
+@device()
+def bce_of_each(loss: Vector, z: Vector, y: Vector) -> None:
+    """The loss of examples with one output."""
+    for i in range(loss.size):
+        loss[i] = bce_of(z[i], y[i])
 
 
 @kernel(
@@ -149,22 +171,21 @@ def bce_gradient(da: Matrix, a: Matrix, y: Matrix, context: Context) -> None:
 )
 def bce_value_from_z(loss: Vector, z: Matrix, y: Matrix, context: Context) -> None:
     """−y ln σ(z) − (1 − y) ln(1 − σ(z)), written so that neither logarithm meets 0."""
-    for i in range(loss.size):
-        s = real(0)
-        for k in range(z.shape[1]):
-            x = z[i, k]
-            size = -x if x < real(0) else x
-            positive = real(0) if x < real(0) else x
-            s += positive - x * y[i, k] + log1p(exp(-size))
-        loss[i] = s
+    if z.shape[1] == 1:
+        bce_of_each(loss, z.reshape(-1), y.reshape(-1))
+    else:
+        for i in range(loss.size):
+            s = real(0)
+            for k in range(z.shape[1]):
+                s += bce_of(z[i, k], y[i, k])
+            loss[i] = s
 
 
 @kernel(Equation("delta", a - y))
-def delta_values(delta: Matrix, a: Matrix, y: Matrix, context: Context) -> None:
+def delta_values(delta: Flat, a: Flat, y: Flat, context: Context) -> None:
     """σ′ cancels against the denominator of ∂ℓ/∂a; likewise softmax's Jacobian."""
-    for i in range(a.shape[0]):
-        for k in range(a.shape[1]):
-            delta[i, k] = a[i, k] - y[i, k]
+    for i in range(a.size):
+        delta[i] = a[i] - y[i]
 
 
 @kernel(Equation("loss", -total(y * ln(a))))
@@ -177,10 +198,9 @@ def ce_value(loss: Vector, a: Matrix, y: Matrix, context: Context) -> None:
 
 
 @kernel(Equation("da", -(y / a)))
-def ce_gradient(da: Matrix, a: Matrix, y: Matrix, context: Context) -> None:
-    for i in range(a.shape[0]):
-        for k in range(a.shape[1]):
-            da[i, k] = -y[i, k] / a[i, k]
+def ce_gradient(da: Flat, a: Flat, y: Flat, context: Context) -> None:
+    for i in range(a.size):
+        da[i] = -y[i] / a[i]
 
 
 @kernel(Equation("loss", -ln(apply("pick", a, y))))

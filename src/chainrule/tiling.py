@@ -8,7 +8,7 @@ import numpy as np
 from chainrule.engine.dtypes import REALS
 
 CACHE = 384 * 1024  # bytes of scratch that a tile should not exceed
-SMALLEST = 32  # rows; a tile is not cut below
+SMALLEST = 128  # rows; smaller tiles read the weights too often
 PARALLEL_ROWS = 96  # rows of a tile below which a product loses too much to be worth a thread
 PARALLEL_WORK = 4e7  # floating-point operations that are worth a tile of their own
 MOST_SLOTS = 8
@@ -24,7 +24,7 @@ def rows_of_a_tile(columns: int, parameters: int, batch_rows: int, dtype: str) -
         dtype: of the scratch values.
     """
     row_bytes = columns * np.dtype(REALS[dtype]).itemsize
-    fitting = max(CACHE // row_bytes // SMALLEST * SMALLEST, SMALLEST)
+    fitting = max(CACHE // row_bytes // 32 * 32, SMALLEST)
     worth = int(min(6 * parameters * batch_rows // PARALLEL_WORK, batch_rows // PARALLEL_ROWS))
     tiles = max(-(-batch_rows // fitting), min(worth, MOST_SLOTS), 1)
     return -(-batch_rows // tiles)

@@ -1,5 +1,7 @@
 """Programs are graphs: values read twice, parameters used twice, time steps, several inputs."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -239,7 +241,7 @@ def test_the_debug_executor_catches_a_kernel_that_writes_one_element_too_far():
 def test_buffers_whose_lives_do_not_overlap_share_memory():
     builder = Builder("float64", {}, dataflow.add)
     values = [builder.value(f"v{k}", N) for k in range(6)]
-    for one, two in zip(values, values[1:], strict=False):
+    for one, two in itertools.pairwise(values):
         builder.emit(find("tanh").forward, a=two, z=one, k=builder.scalar("k", 0.0))
     builder.close_segment(layout.TILES)
     program = builder.program(tile_rows=8, slots=1)

@@ -1,4 +1,4 @@
-"""The kernel cache: right numbers whoever else is compiling, and wherever nothing can be written."""
+"""The kernel cache: right numbers whoever else compiles, and where nothing can be written."""
 
 import os
 import stat

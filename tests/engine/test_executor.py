@@ -55,9 +55,7 @@ def test_coming_back_to_python_after_every_tile_changes_no_bit(monkeypatch, thre
     monkeypatch.setattr(executor_module, "SLICE", 0.0)
     slices = []
     original = Executor._slice
-    monkeypatch.setattr(
-        Executor, "_slice", lambda self, *a: slices.append(1) or original(self, *a)
-    )
+    monkeypatch.setattr(Executor, "_slice", lambda self, *a: slices.append(1) or original(self, *a))
     sliced, run = trained(threads)
     assert np.array_equal(whole, sliced)
     assert len(slices) > 3 * (ROWS // 60) * 4, "control came back inside batches, too"

@@ -14,7 +14,7 @@ from chainrule.activations.entry import (
     softmax_forward,
     sum_row,
 )
-from chainrule.engine.elementary import erfc, exp, expm1, log1p, logistic, tanh
+from chainrule.engine.elementary import erfc, expm1, log1p_exp, logistic, tanh
 from chainrule.engine.kernel import device, real
 from chainrule.equations import Expression, apply, symbols
 
@@ -141,7 +141,7 @@ def silu_pullback(da: float, z: float, a: float, k: float) -> float:
 def softplus_value(z: float, k: float) -> float:
     size = -z if z < real(0) else z
     positive = real(0) if z < real(0) else z
-    return positive + log1p(exp(-size))
+    return positive + log1p_exp(-size)
 
 
 @device()

@@ -97,6 +97,27 @@ def log1p(x: float) -> float:
     return real(math.log1p(x))
 
 
+def _log1p_exp_float32(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """ln(1 + u) = 2 artanh(s) with u = e**x and s = u / (2 + u) <= 1/3, by its series."""
+    u = exp(x)
+    s = u / (u + real(2))
+    square = s * s
+    p = real(1 / 15)
+    p = p * square + real(1 / 13)
+    p = p * square + real(1 / 11)
+    p = p * square + real(1 / 9)
+    p = p * square + real(1 / 7)
+    p = p * square + real(1 / 5)
+    p = p * square + real(1 / 3)
+    return real(2) * (s + s * square * p)
+
+
+@device(float32=_log1p_exp_float32)
+def log1p_exp(x: float) -> float:
+    """ln(1 + e**x) for x <= 0."""
+    return math.log1p(math.exp(x))
+
+
 @device()
 def expm1(x: float) -> float:
     """e**x - 1, accurate near 0."""

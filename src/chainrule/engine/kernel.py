@@ -14,6 +14,7 @@ are bound anew for each.
 """
 
 import dis
+import importlib
 import inspect
 import os
 import threading
@@ -32,6 +33,7 @@ Matrix = Annotated[Any, "matrix"]  #: reals (rows, columns)
 Vector = Annotated[Any, "vector"]  #: reals (rows,)
 Flat = Annotated[Any, "flat"]  #: reals, all rows * columns of them in one line
 Range = Annotated[Any, "range"]  #: reals of a flat vector, from context.start to context.stop
+Slots = Annotated[Any, "slots"]  #: the same range of every gradient slot in use, a row each
 Integers = Annotated[Any, "integers"]  #: int64 (rows,)
 Sums = Annotated[Any, "sums"]  #: float64 (rows, columns)
 Scalar = Annotated[Any, "scalar"]  #: one float64: a hyperparameter
@@ -76,6 +78,8 @@ class Device:
         bodies: bodies for a dtype, by its name.
         fastmath: LLVM flags, such as ``{"reassoc"}`` for a plain reduction.
         replaced: values for some of the function's global names.
+        inline: whether to inline it by force: a loop becomes vector instructions only if all that
+            it calls is inlined. Not worth the code for what loops itself.
     """
 
     def __init__(
@@ -84,7 +88,9 @@ class Device:
         bodies: Mapping[str, Callable[..., Any]] | None = None,
         fastmath: Iterable[str] = (),
         replaced: Mapping[str, Any] | None = None,
+        inline: bool = True,
     ) -> None:
+        self.inline = inline
         self.function = function
         self.bodies = dict(bodies or {})
         self.fastmath = set(fastmath)
@@ -97,34 +103,33 @@ class Device:
     def resolve(self, dtype: str) -> Any:
         if dtype not in self._compiled:
             body = self.bodies.get(dtype, self.function)
-            self._compiled[dtype] = _jit(body, dtype, self.replaced, self.fastmath)
+            self._compiled[dtype] = _jit(body, dtype, self.replaced, self.fastmath, self.inline)
         return self._compiled[dtype]
 
     def with_globals(self, **replaced: Any) -> "Device":
         """The same function with other values under some of its global names."""
-        return Device(self.function, self.bodies, self.fastmath, {**self.replaced, **replaced})
+        replaced = {**self.replaced, **replaced}
+        return Device(self.function, self.bodies, self.fastmath, replaced, self.inline)
 
 
 def device(
-    *, fastmath: Iterable[str] = (), **bodies: Callable[..., Any]
+    *, fastmath: Iterable[str] = (), inline: bool = True, **bodies: Callable[..., Any]
 ) -> Callable[[Callable[..., Any]], Device]:
     """Make a function a :class:`Device`; keywords give bodies for a dtype."""
-    return lambda function: Device(function, bodies, fastmath)
+    return lambda function: Device(function, bodies, fastmath, inline=inline)
 
 
 class Intrinsic:
-    """A function of :mod:`chainrule.engine.intrinsics` or ``views``, named before it is loaded."""
+    """A function of a module that imports Numba, named before it is loaded."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, module: str = "chainrule.engine.intrinsics") -> None:
+        self.name, self.module = name, module
 
     def __call__(self, *_args: Any) -> Any:
         raise TypeError(f"{self.name} exists in compiled code only")
 
     def resolve(self, _dtype: str) -> Any:
-        from chainrule.engine import intrinsics
-
-        return getattr(intrinsics, self.name)
+        return getattr(importlib.import_module(self.module), self.name)
 
 
 def bind(body: Callable[..., Any], dtype: str, replaced: Mapping[str, Any]) -> FunctionType:
@@ -147,14 +152,19 @@ def bind(body: Callable[..., Any], dtype: str, replaced: Mapping[str, Any]) -> F
 
 
 def _jit(
-    body: Callable[..., Any], dtype: str, replaced: Mapping[str, Any], fastmath: set[str]
+    body: Callable[..., Any],
+    dtype: str,
+    replaced: Mapping[str, Any],
+    fastmath: set[str],
+    inline: bool,
 ) -> Any:
     import numba
 
     # What only kernels call needs no way in from Python or C.
     options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    function = bind(body, dtype, replaced)
     return numba.njit(
-        bind(body, dtype, replaced), error_model="numpy", fastmath=fastmath, nogil=True, **options
+        function, error_model="numpy", fastmath=fastmath, nogil=True, forceinline=inline, **options
     )
 
 
@@ -219,7 +229,7 @@ class Kernel:
 
         from chainrule.engine import views
 
-        body = _jit(self.body, dtype, self.replaced, self.fastmath)
+        body = _jit(self.body, dtype, self.replaced, self.fastmath, inline=True)
         names: dict[str, Any] = {"__name__": self.body.__module__, "body": body}
         arguments = []
         for k, kind in enumerate(self.operands.values()):

@@ -63,6 +63,11 @@ def range_(record, regions, context):
     return carray(pointer(first, real), context.stop - context.start)
 
 
+def slots(record, regions, context):
+    first = place(record, regions, context) + context.start * size_of(real)
+    return carray(pointer(first, real), (length(record, context), load(record + 32, np.int64)))
+
+
 def integers(record, regions, context):
     return carray(pointer(place(record, regions, context), np.int64), length(record, context))
 
@@ -85,8 +90,8 @@ def source(record, regions, context):
 
 
 _VIEWS = {
-    "matrix": matrix, "vector": vector, "flat": flat, "range": range_, "integers": integers,
-    "sums": sums, "scalar": scalar, "constant": constant, "source": source,
+    "matrix": matrix, "vector": vector, "flat": flat, "range": range_, "slots": slots,
+    "integers": integers, "sums": sums, "scalar": scalar, "constant": constant, "source": source,
 }  # fmt: skip
 
 

@@ -17,7 +17,14 @@ from chainrule import activations, initializers
 from chainrule.activations import Activation
 from chainrule.engine.builder import Builder
 from chainrule.engine.kernel import Constant, Context, Matrix, Vector, kernel
-from chainrule.engine.linalg import add_outer, add_product, back_product, clear, fill_rows
+from chainrule.engine.linalg import (
+    add_product,
+    add_rows,
+    affine_product,
+    back_product,
+    clear,
+    outer_product,
+)
 from chainrule.engine.program import Buffer
 from chainrule.equations import Equation, apply, symbols
 from chainrule.initializers import Initializer
@@ -30,8 +37,7 @@ a, W, b, delta, dW, db = symbols("a W b delta dW db")
 
 @kernel(Equation("z", a @ W + b))
 def affine(z: Matrix, a: Matrix, W: Matrix, b: Vector, context: Context) -> None:
-    fill_rows(z, b)
-    add_product(z, a, W, context)
+    affine_product(z, a, W, b, context)
 
 
 @kernel(Equation("z", a @ W))
@@ -45,9 +51,7 @@ def weight_gradient(
     dW: Matrix, a: Matrix, delta: Matrix, again: Constant, context: Context
 ) -> None:
     """Summed over the tiles of a slot; ``again`` if the parameter was met in this tile before."""
-    if not (again or context.accumulate):
-        clear(dW.reshape(-1))
-    add_outer(dW, a, delta, context)
+    outer_product(dW, a, delta, again != 0 or context.accumulate != 0, context)
 
 
 @kernel(Equation("db", db + apply("sum_rows", delta)))
@@ -55,9 +59,7 @@ def bias_gradient(db: Vector, delta: Matrix, again: Constant, context: Context) 
     """Summed like the gradient of the weights."""
     if not (again or context.accumulate):
         clear(db)
-    for i in range(delta.shape[0]):
-        for k in range(db.size):
-            db[k] += delta[i, k]
+    add_rows(db, delta)
 
 
 @kernel(Equation("da", delta @ W.T))

@@ -1,0 +1,108 @@
+"""What a reader is told: public names, registries and their sources."""
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import chainrule
+import chainrule as cr
+from chainrule.activations import activations
+from chainrule.initializers import initializers
+from chainrule.layers import LAYERS
+from chainrule.losses import losses
+from chainrule.metrics import metrics
+from chainrule.optimizers import OPTIMIZERS
+
+PUBLIC = [name for name in cr.__all__ if name != "__version__"]
+MODULES = [
+    module.name for module in pkgutil.walk_packages(chainrule.__path__, "chainrule.")
+    if not module.name.endswith("__main__")
+]  # fmt: skip
+KERNELS = {
+    kernel.name: kernel
+    for kernel in [
+        *(e.forward for e in activations),
+        *(e.backward for e in activations if e.trainable),
+        *(k for e in losses for f in e.forms.values() for k in (f.value, f.gradient)),
+        *(c.kernel for c in OPTIMIZERS.values()),
+    ]
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_has_a_docstring_of_its_own(name):
+    value = getattr(cr, name)
+    text = inspect.getdoc(value)
+    assert text
+    assert not text.startswith(f"{name}("), "that is the one that dataclasses write"
+    assert text.splitlines()[0].endswith((".", ":"))
+
+
+@pytest.mark.parametrize("name", ["train", "trace", "gradcheck", "save"])
+def test_every_public_function_with_options_says_what_they_are(name):
+    function = getattr(cr, name)
+    text = inspect.getdoc(function)
+    for part in ("Args:", "Raises:", ">>>"):
+        assert part in text
+    for parameter in inspect.signature(function).parameters:
+        assert parameter in text.split("Raises:")[0], parameter
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_what_it_is_for(name):
+    text = importlib.import_module(name).__doc__
+    assert text
+    assert text.strip().splitlines()[0].endswith((".", ":", ",")) or "\n" in text
+
+
+def test_public_names_are_listed_and_nothing_else_is_found():
+    assert sorted(cr.__all__) == dir(cr)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        cr.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("entry", [*activations, *losses, *initializers, *metrics],
+                         ids=lambda e: e.name)  # fmt: skip
+def test_every_entry_has_a_name_that_is_found(entry):
+    for registry in (activations, losses, initializers, metrics):
+        if entry in list(registry):
+            assert registry[entry.name] is entry
+
+
+@pytest.mark.parametrize("entry", [*activations, *losses], ids=lambda e: e.name)
+def test_every_function_has_a_source(entry):
+    assert entry.source
+
+
+@pytest.mark.parametrize("entry", list(initializers), ids=lambda e: e.name)
+def test_every_initializer_states_its_rule(entry):
+    assert entry.rule
+    scaled = entry.name.startswith(("glorot", "he", "lecun"))
+    assert entry.source or not scaled
+
+
+@pytest.mark.parametrize("optimizer", list(dict.fromkeys(OPTIMIZERS.values())), ids=lambda c: c.name)
+def test_every_optimizer_explains_its_hyperparameters(optimizer):
+    text = inspect.getdoc(optimizer)
+    assert optimizer.source
+    for field in dataclasses.fields(optimizer):
+        assert f"{field.name}:" in text
+    assert ">>>" in text
+
+
+@pytest.mark.parametrize("layer", list(LAYERS.values()), ids=lambda c: c.kind)
+def test_every_layer_explains_its_options(layer):
+    text = inspect.getdoc(layer)
+    for field in dataclasses.fields(layer):
+        assert f"{field.name}:" in text
+    assert "Source:" in text
+
+
+@pytest.mark.parametrize("kernel", KERNELS.values(), ids=list(KERNELS))
+def test_every_kernel_has_an_equation_in_its_operands(kernel):
+    for equation in kernel.equations:
+        assert equation.text().startswith(f"{equation.target} ")
+        assert equation.target in kernel.operands
