@@ -1,5 +1,7 @@
 """Shared by the tests: oracles that do not use the library, and short cuts to its kernels."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -9,8 +11,12 @@ from chainrule.engine import layout
 from chainrule.engine.builder import Builder
 from chainrule.engine.stepper import Stepper
 
-settings.register_profile("chainrule", deadline=None, max_examples=30, database=None)
-settings.load_profile("chainrule")
+# The same examples each time; HYPOTHESIS_PROFILE=explore looks for new ones.
+settings.register_profile(
+    "chainrule", deadline=None, max_examples=30, database=None, derandomize=True
+)
+settings.register_profile("explore", deadline=None, max_examples=1000, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "chainrule"))
 
 
 @pytest.fixture(scope="session")

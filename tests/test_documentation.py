@@ -84,7 +84,9 @@ def test_every_initializer_states_its_rule(entry):
     assert entry.source or not scaled
 
 
-@pytest.mark.parametrize("optimizer", list(dict.fromkeys(OPTIMIZERS.values())), ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "optimizer", list(dict.fromkeys(OPTIMIZERS.values())), ids=lambda c: c.name
+)
 def test_every_optimizer_explains_its_hyperparameters(optimizer):
     text = inspect.getdoc(optimizer)
     assert optimizer.source

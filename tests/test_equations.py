@@ -174,7 +174,14 @@ def read(text, values):
         text = re.sub(r"#([^#]*)#", r"abs(\1)", text, count=1)
     text = text.replace("ln(", "log(")
     text = re.sub(r"(?<=[\w)]) (?=[\w(])", " * ", text)
-    scope = {"tanh": np.tanh, "log": lambda v: np.log(v + 0j).real, "abs": np.abs, **values}
+    text = re.sub(r"(?<![\w.])(\d+(\.\d+)?)", r"real(\1)", text)  # no error for 1 / 0
+    scope = {
+        "real": np.float64,
+        "tanh": np.tanh,
+        "log": lambda v: np.log(v + 0j).real,
+        "abs": np.abs,
+        **values,
+    }
     return eval(text, {"__builtins__": {}}, scope)
 
 

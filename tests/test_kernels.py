@@ -7,10 +7,13 @@ instruction read, and compared with what it wrote.
 
 import importlib
 import pkgutil
+from unittest import mock
 
 import numpy as np
 import pytest
 import scipy.sparse
+from hypothesis import given
+from hypothesis import strategies as st
 
 import chainrule
 import chainrule as cr
@@ -28,8 +31,15 @@ from chainrule.losses import losses
 from chainrule.lowering import lower
 from chainrule.optimizers import LETTERS, OPTIMIZERS
 
-ROWS, TILE = 7, 2  # four tiles, the last of one row
+ROWS, TILE = 19, 2  # ten tiles, the last of one row: two of the eight gradient slots get a second
 TOLERANCE = {"float32": 3e-5, "float64": 1e-12}
+
+
+def in_shape(value, shape):
+    """A value as an array of a shape: a vector as a column, a number as all elements."""
+    if value.size == np.prod(shape):
+        return value.reshape(shape)
+    return np.broadcast_to(value, shape)
 
 
 class CheckedEquations:
@@ -63,15 +73,14 @@ class CheckedEquations:
         values.update({LETTERS[k]: v for k, v in values.items() if k in LETTERS})
         for equation in kernel.equations:
             right = np.asarray(equation.value.evaluate(values), np.float64)
+            read = [np.abs(np.asarray(values[name], np.float64)) for name in equation.names]
+            largest = max(x.max(initial=0) for x in (np.abs(right), *read))  # sums may cancel
             values[equation.target] = right  # the next equation reads the new value
             written = found[equation.target]
-            right = np.broadcast_to(right if right.size > 1 else right.ravel(), written.shape) if (
-                right.size != written.size
-            ) else right.reshape(written.shape)  # fmt: skip
             columns = slice(found.get("first"), found.get("last"))
             np.testing.assert_allclose(
-                written[..., columns], right[..., columns], rtol=self.tolerance,
-                atol=self.tolerance * np.abs(right).max(initial=1e-300), err_msg=str(equation),
+                written[..., columns], in_shape(right, written.shape)[..., columns],
+                rtol=self.tolerance, atol=self.tolerance * largest, err_msg=str(equation),
             )  # fmt: skip
         for name in kernel.outputs:
             self.remember(instruction.operands[name], stepper)
@@ -105,7 +114,7 @@ class CheckedEquations:
             return value[context["start"] : context["stop"]]
         if kind == "sums":
             return value.reshape(-1, value.shape[-1])[:, :1]
-        if kind == "matrix" and operand.shape[0] == layout.USED_SLOTS:
+        if kind == "slots":
             return value[:, context["start"] : context["stop"]]
         return value
 
@@ -218,8 +227,8 @@ def cases():
 CASES = {case[0]: case[1:] for case in cases()}
 
 
-def lowered(case, dtype):
-    """The program of a case, its sources, and whether sums are divided."""
+def lowered(case, dtype, tile_rows=TILE):
+    """The program of a case, its sources, its network."""
     network, options, labels, source = CASES[case]
     rng = np.random.default_rng(9)
     X = rng.normal(size=(ROWS, network.inputs))
@@ -240,25 +249,75 @@ def lowered(case, dtype):
         sources["w"] = rng.uniform(0.5, 1.5, ROWS)
     options = {"optimizer": cr.GradientDescent(0.1), **options}
     program = lower(
-        network, batch_rows=ROWS, tile_rows=TILE, sources=sources, labels=labels, dtype=dtype,
+        network, batch_rows=ROWS, tile_rows=tile_rows, sources=sources, labels=labels, dtype=dtype,
         plan=False, **options,
     )  # fmt: skip
     return program, sources, network
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("case", CASES)
-def test_every_instruction_computes_its_equation_and_writes_nothing_else(case, dtype):
-    program, sources, network = lowered(case, dtype)
-    size = program.parameters * program.states
+def check(program, sources, network, rows):
+    """Run a step and hold every instruction against its equations; the number of instructions."""
+    dtype, size = program.dtype, program.parameters * program.states
     state = np.random.default_rng(10).uniform(0.1, 1, size).astype(dtype)
     stepper = Stepper(
-        program, network.vector.astype(dtype), sources, ROWS, state=state, guarded=True, step=3,
+        program, network.vector.astype(dtype), sources, rows, state=state, guarded=True, step=3,
         mean=network.loss.mean if network.loss else True,
     )  # fmt: skip
     checked = CheckedEquations(stepper, sources)
     stepper.run(checked)
-    assert checked.instructions >= len(stepper.program.instructions)
+    return checked.instructions
+
+
+DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+@DTYPES
+@pytest.mark.parametrize("case", CASES)
+def test_every_instruction_computes_its_equation_and_writes_nothing_else(case, dtype):
+    program, sources, network = lowered(case, dtype)
+    assert check(program, sources, network, ROWS) >= len(program.instructions)
+
+
+@DTYPES
+@pytest.mark.parametrize("tile", [1, 3, 5, 7, 10, 18, 19])  # from eight gradient slots to one
+def test_sums_over_any_number_of_tiles_and_slots_are_right(tile, dtype):
+    program, sources, network = lowered("adam", dtype, tile)
+    check(program, sources, network, ROWS)
+
+
+def products_of(rows, inputs, units, bias, dtype, tiles=2):
+    """A program whose products have these sizes, each tile of a slot among them."""
+    layers = [cr.Dense(units, "tanh", bias=bias), cr.Dense(inputs, bias=bias)]
+    network = cr.Network(layers, "mse", inputs=inputs, seed=1)
+    rng = np.random.default_rng(2)
+    rows_of_all = tiles * rows
+    sources = {name: rng.normal(size=(rows_of_all, inputs)).astype(dtype) for name in "XY"}
+    with mock.patch("chainrule.lowering.slots_for", return_value=1):
+        program = lower(
+            network, "gradient", rows_of_all, tile_rows=rows, sources=sources, dtype=dtype,
+            plan=False,
+        )  # fmt: skip
+    return program, sources, network, rows_of_all
+
+
+@DTYPES
+@given(
+    rows=st.integers(1, 35), inputs=st.integers(1, 40), units=st.integers(1, 70),
+    bias=st.booleans(),
+)  # fmt: skip
+def test_products_of_any_size_are_right_and_stay_in_their_place(dtype, rows, inputs, units, bias):
+    check(*products_of(rows, inputs, units, bias, dtype))
+
+
+@DTYPES
+@pytest.mark.parametrize(
+    ("rows", "inputs", "units"),
+    [(3, 1024, 5), (3, 1025, 5), (1, 1025, 33), (1024, 3, 5), (1025, 3, 5), (1025, 2, 1),
+     (9, 90, 91), (9, 128, 64), (9, 64, 129), (2, 300, 200), (1, 1, 1100), (40, 1100, 1)],
+)  # fmt: skip
+def test_large_products_are_right_and_stay_in_their_place(rows, inputs, units, dtype):
+    for bias in (True, False):
+        check(*products_of(rows, inputs, units, bias, dtype))
 
 
 def test_every_kernel_of_the_package_is_met_by_a_program_above():

@@ -18,8 +18,8 @@ NATURAL = pytest.mark.parametrize(
 FORMULAS = {
     "rss": lambda a, y: sum((t - p) ** 2 for p, t in zip(a, y, strict=True)),
     "mse": lambda a, y: sum((t - p) ** 2 for p, t in zip(a, y, strict=True)) / 2,
-    "binary_cross_entropy": lambda a, y: -sum(
-        t * np.log(p) + (1 - t) * np.log(1 - p) for p, t in zip(a, y, strict=True)
+    "binary_cross_entropy": lambda a, y: (
+        -sum(t * np.log(p) + (1 - t) * np.log(1 - p) for p, t in zip(a, y, strict=True))
     ),
     "cross_entropy": lambda a, y: -sum(t * np.log(p) for p, t in zip(a, y, strict=True)),
 }
@@ -278,7 +278,7 @@ def test_every_entry_says_what_it_is_and_where_it_is_from(loss):
 
 
 def test_an_unknown_loss_is_refused_with_those_that_exist():
-    with pytest.raises(ValueError, match="unknown loss 'hinge'; there are .*cross_entropy.*rss"):
+    with pytest.raises(ValueError, match=r"unknown loss 'hinge'; there are .*cross_entropy.*rss"):
         cr.Network([cr.Dense(1)], "hinge", inputs=1)
 
 

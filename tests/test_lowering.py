@@ -1,5 +1,7 @@
 """Lowering: which instructions a purpose needs, and how a batch is cut into tiles."""
 
+import itertools
+
 import pytest
 
 import chainrule as cr
@@ -82,5 +84,5 @@ def test_a_plan_gives_no_two_living_buffers_the_same_memory():
             for b in {b.name: b for b in instruction.buffers if b.role == "value"}.values()
             if b.shape[0] < 0 and b.kind == "real"
         )
-        for (_, end, one), (start, _, other) in zip(spans, spans[1:], strict=False):
+        for (_, end, one), (start, _, other) in itertools.pairwise(spans):
             assert end <= start, f"{instruction.kernel.name}: {one} and {other}"

@@ -38,6 +38,15 @@ def test_accuracy_of_several_classes_takes_the_largest_output(one_hot, rng):
     assert metrics["accuracy"].compute(y, outputs) == right
 
 
+@ALL
+def test_a_metric_of_labels_is_that_of_their_one_hot_rows(metric, rng):
+    outputs, labels = rng.uniform(size=(20, 4)), rng.integers(0, 4, 20)
+    assert metric.compute(labels, outputs) == metric.compute(cr.one_hot(labels, 4), outputs)
+    net = cr.Network([cr.Dense(4, "softmax")], "cross_entropy", inputs=2)
+    result = cr.train(net, rng.normal(size=(20, 2)), labels, epochs=1, metrics=[metric.name])
+    assert np.isfinite(result.history[metric.name]).all()
+
+
 def test_r2_of_constant_targets_is_not_a_number_and_raises_nothing():
     assert np.isnan(metrics["r2"].compute(np.ones(3), np.zeros((3, 1))))
 

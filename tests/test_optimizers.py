@@ -9,7 +9,9 @@ import pytest
 import chainrule as cr
 from chainrule.optimizers import LETTERS, OPTIMIZERS, Optimizer
 
-ALL = pytest.mark.parametrize("optimizer", list(dict.fromkeys(OPTIMIZERS.values())), ids=lambda c: c.name)
+ALL = pytest.mark.parametrize(
+    "optimizer", list(dict.fromkeys(OPTIMIZERS.values())), ids=lambda c: c.name
+)
 FIELDS = pytest.mark.parametrize(
     ("optimizer", "field"),
     [(c, f.name) for c in dict.fromkeys(OPTIMIZERS.values()) for f in dataclasses.fields(c)],
@@ -201,7 +203,7 @@ def test_a_hyperparameter_outside_its_range_is_refused_by_name(optimizer, field,
 
 @ALL
 def test_a_learning_rate_of_zero_is_refused(optimizer):
-    with pytest.raises(ValueError, match="learning_rate of .* must be a positive number, not 0"):
+    with pytest.raises(ValueError, match=r"learning_rate of .* must be a positive number, not 0"):
         optimizer(0)
 
 

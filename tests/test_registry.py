@@ -34,7 +34,7 @@ def test_each_entry_is_met_once_and_in_order(dishes):
 
 @pytest.mark.parametrize("name", ["cake", None, 3, ["soup"], {}], ids=repr)
 def test_an_unknown_name_is_refused_with_those_that_exist(dishes, name):
-    with pytest.raises(ValueError, match="unknown dish .*; there are bread, broth, soup"):
+    with pytest.raises(ValueError, match=r"unknown dish .*; there are bread, broth, soup"):
         dishes[name]
 
 

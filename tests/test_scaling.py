@@ -27,7 +27,7 @@ def test_what_is_scaled_and_scaled_back_is_what_it_was(y):
         return
     scale = cr.InnerRange.of(y)
     scaled = scale.apply(y)
-    assert 0.1 - 1e-12 <= scaled.min()
+    assert scaled.min() >= 0.1 - 1e-12
     assert scaled.max() <= 0.9 + 1e-12
     np.testing.assert_allclose(scale.invert(scaled), y, atol=1e-9 * (1 + np.abs(y).max()))
 

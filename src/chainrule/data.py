@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.checks import real_number
+
 if TYPE_CHECKING:
     from chainrule.network import Network
 
@@ -19,6 +21,10 @@ class Targets:
     values: np.ndarray
     labels: bool
 
+    def rows(self, which: np.ndarray) -> "Targets":
+        """The targets of some rows."""
+        return Targets(np.ascontiguousarray(self.values[which]), self.labels)
+
     def read_as(self, dtype: str) -> np.ndarray:
         """What a program reads: labels as they are, reals in its dtype."""
         return self.values if self.labels else self.values.astype(dtype, copy=False)
@@ -32,11 +38,11 @@ def features(X: Any, inputs: int, name: str = "X") -> Any:
     """
     if hasattr(X, "tocsr") and hasattr(X, "indptr"):
         X = X.tocsr()
-        X.sum_duplicates()
         _check_width(X.shape, inputs, name)
+        X.check_format(full_check=True)  # an index out of range would be a crash
         _check_finite(X.data, name)
         return X
-    array = _numeric(X, name)
+    array = numeric(X, name)
     if array.ndim != 2:
         raise ValueError(f"{name} must have two dimensions (rows, features), not {array.ndim}")
     _check_width(array.shape, inputs, name)
@@ -44,7 +50,12 @@ def features(X: Any, inputs: int, name: str = "X") -> Any:
     return array
 
 
-def _numeric(data: Any, name: str) -> np.ndarray:
+def numeric(data: Any, name: str) -> np.ndarray:
+    """An array of numbers.
+
+    Raises:
+        ValueError: if it cannot be one.
+    """
     try:
         array = np.asarray(data)
     except ValueError as error:
@@ -88,7 +99,7 @@ def targets(network: "Network", y: Any, rows: int, name: str = "y") -> Targets:
     """
     loss = network.loss
     assert loss is not None
-    array = _numeric(y, name)
+    array = numeric(y, name)
     if len(array.shape) == 0 or len(array) != rows:
         found = len(array) if array.shape else "no"
         raise ValueError(f"{name} has {found} rows, and X has {rows}")
@@ -139,7 +150,7 @@ def weights(sample_weight: Any, class_weight: Any, y: Targets, rows: int) -> np.
         return None
     total = np.ones(rows)
     if sample_weight is not None:
-        total = _numeric(sample_weight, "sample_weight").astype(np.float64)
+        total = numeric(sample_weight, "sample_weight").astype(np.float64)
         if total.shape != (rows,):
             raise ValueError(f"sample_weight has the shape {total.shape}, and X has {rows} rows")
         _check_finite(total, "sample_weight")
@@ -158,11 +169,11 @@ def _class_weights(class_weight: Any, y: Targets) -> np.ndarray:
     if class_weight == "balanced":
         table = dict(zip(found.tolist(), classes.size / (found.size * counts), strict=True))
     elif hasattr(class_weight, "items"):
-        table = {key: float(value) for key, value in class_weight.items()}
+        table = dict(class_weight)
         for key, value in table.items():
             if key not in found:
                 raise ValueError(f"class_weight names the class {key!r}, which does not occur in y")
-            if not (np.isfinite(value) and value >= 0):
+            if not real_number(value) or value < 0:
                 raise ValueError(f"class_weight of class {key!r} must be at least 0, not {value}")
     else:
         raise ValueError(f"class_weight is 'balanced' or a mapping, not {class_weight!r}")

@@ -116,7 +116,7 @@ def _lower_loss(
         gather(y, "Y")
     weights = None
     if weighted:
-        weights = builder.value("w", None)
+        weights = builder.value("weight", None)
         gather(builder.view(weights, 1), "w")
     outputs = network.layers[-1].output_activations()
     form, natural = loss.form(outputs, kind)

@@ -77,16 +77,23 @@ def _accuracy(y: np.ndarray, outputs: np.ndarray) -> float:
     return float(np.mean(_labels(y) == decide(outputs)))
 
 
+def _values(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Targets in the shape of the outputs; labels become one-hot rows."""
+    if y.size < outputs.size:
+        return one_hot(y.reshape(-1), outputs.shape[1])
+    return y.reshape(outputs.shape)
+
+
 def _squares(y: np.ndarray, outputs: np.ndarray) -> float:
-    return float(np.mean((y.reshape(outputs.shape) - outputs) ** 2, dtype=np.float64))
+    return float(np.mean((_values(y, outputs) - outputs) ** 2, dtype=np.float64))
 
 
 def _absolute(y: np.ndarray, outputs: np.ndarray) -> float:
-    return float(np.mean(np.abs(y.reshape(outputs.shape) - outputs), dtype=np.float64))
+    return float(np.mean(np.abs(_values(y, outputs) - outputs), dtype=np.float64))
 
 
 def _r2(y: np.ndarray, outputs: np.ndarray) -> float:
-    y = y.reshape(outputs.shape).astype(np.float64)
+    y = _values(y, outputs).astype(np.float64)
     spread = np.sum((y - y.mean(axis=0)) ** 2)
     return float(1 - np.sum((y - outputs) ** 2) / spread) if spread else float("nan")
 

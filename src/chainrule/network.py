@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checks import seed as checked_seed
+from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS, real_dtype
 from chainrule.engine.program import Program
 from chainrule.layers import LAYERS, Dense, Layer
@@ -97,12 +99,8 @@ class Network:
         for layer in self.layers:
             if not hasattr(layer, "forward"):
                 raise ValueError(f"{layer!r} is not a layer")
-        if isinstance(inputs, bool) or not hasattr(inputs, "__index__") or inputs < 1:
-            raise ValueError(f"inputs must be a whole number of at least 1, not {inputs!r}")
-        if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**63:
-            raise ValueError(f"seed must be a whole number from 0 to 2**63 - 1, not {seed!r}")
-        self.inputs = int(inputs)
-        self.seed = int(seed)
+        self.inputs = whole("inputs", inputs)
+        self.seed = checked_seed(seed)
         self.loss = losses[loss] if isinstance(loss, str) else loss
         if self.loss is not None and not isinstance(self.loss, Loss):
             raise ValueError(f"a loss is a name or an entry, not {loss!r}")

@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from chainrule.checks import real_number
 from chainrule.engine.elementary import sqrt
 from chainrule.engine.kernel import Context, Kernel, Range, Scalar, kernel, real
 from chainrule.equations import Equation, apply, symbols
@@ -136,16 +137,19 @@ class Adam(Optimizer):
         super().__post_init__()
         for name in ("beta1", "beta2"):
             value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise ValueError(f"{name} of {self.name} must be in [0, 1), not {value}")
+            if not real_number(value) or not 0 <= value < 1:
+                raise ValueError(f"{name} of {self.name} must be in [0, 1), not {value!r}")
         _positive(self, "epsilon", self.epsilon)
 
 
 def _positive(optimizer: Optimizer, name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (
-        value > 0 and math.isfinite(value)
-    ):  # fmt: skip
+    if not real_number(value) or value <= 0:
         raise ValueError(f"{name} of {optimizer.name} must be a positive number, not {value!r}")
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {c.name: c for c in (GradientDescent, Adam)}
+#: The optimizers by name and alias.
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    name: optimizer
+    for optimizer in (GradientDescent, Adam)
+    for name in (optimizer.name, *optimizer.aliases)
+}

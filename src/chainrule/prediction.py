@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule import data
+from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS
 from chainrule.engine.executor import Executor, NotFiniteError
 from chainrule.engine.program import Program
@@ -34,9 +35,7 @@ def threads_for(threads: int | None, program: Program, rows: int) -> int:
     if threads is None:
         worth = int(6 * program.parameters * rows // WORTH_A_THREAD)
         threads = min(_cores(), max(worth, 1))
-    elif isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
-        raise ValueError(f"threads must be a whole number of at least 1, not {threads!r}")
-    return min(int(threads), program.slots)
+    return min(whole("threads", threads), program.slots)
 
 
 class Predictor:
@@ -118,8 +117,7 @@ class Evaluator:
 def predict(network: "Network", X: Any, threads: int | None = None) -> np.ndarray:
     """See :meth:`chainrule.Network.predict`."""
     if not hasattr(X, "indptr"):
-        X = np.asarray(X)
-        if X.ndim == 1:
-            X = X[None, :]
+        X = data.numeric(X, "X")
+        X = X[None, :] if X.ndim == 1 else X
     with Predictor(network, data.features(X, network.inputs), threads) as predictor:
         return predictor.run()

@@ -55,9 +55,7 @@ def test_every_gradient_equals_central_differences(hidden, loss, kind, bias, dep
         assert not any(c.left_out for c in check.parameters.values())
 
 
-@pytest.mark.parametrize(
-    "entry", [e for e in activations if not e.trainable], ids=lambda e: e.name
-)
+@pytest.mark.parametrize("entry", [e for e in activations if not e.trainable], ids=lambda e: e.name)
 def test_what_has_no_useful_derivative_cannot_be_checked(entry):
     net = cr.Network([cr.Dense(2, entry)], "mse", inputs=1)
     with pytest.raises(ValueError, match="has no useful derivative"):

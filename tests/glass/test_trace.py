@@ -21,7 +21,7 @@ def test_it_holds_every_value_by_its_short_name():
     names = ["x", "z1", "a1", "z2", "a2", "z3", "a3", "y", "loss", "delta3", "dW3", "db3", "da2",
              "delta2", "dW2", "db2", "da1", "delta1", "dW1", "db1"]  # fmt: skip
     assert set(names) <= set(t)
-    assert [n for n in t if n in names][0] == "x"
+    assert next(n for n in t if n in names) == "x"
     assert len(t) == len(list(t))
 
 

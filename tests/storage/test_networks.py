@@ -195,7 +195,7 @@ def test_what_is_no_whole_network_file_is_refused(case, path):
                                   "a tensor missing", "another shape"])  # fmt: skip
 def test_the_refusal_names_the_file(case, path):
     DAMAGED[case](path)
-    with pytest.raises(ValueError, match="net.safetensors"):
+    with pytest.raises(ValueError, match=r"net\.safetensors"):
         cr.load(path)
 
 

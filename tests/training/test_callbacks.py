@@ -1,6 +1,7 @@
 """What is called after each epoch, and the conditions that end a training."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -61,6 +62,37 @@ def test_a_callback_sees_the_weights_as_they_are_then():
         net = network()
         trained(net, epochs=number)
         np.testing.assert_array_equal(vector, net.vector)
+
+
+def test_a_callback_may_use_the_library_and_does_not_disturb_the_training():
+    other = network()
+
+    def busy(epoch):
+        epoch.network.predict(X)
+        cr.trace(epoch.network, X[:2], Y[:2])
+        cr.gradcheck(epoch.network, X[:2], Y[:2])
+        trained(other, epochs=1, threads=2)
+
+    one, two = network(), network()
+    trained(one, epochs=4, callbacks=[busy])
+    trained(two, epochs=4)
+    np.testing.assert_array_equal(one.vector, two.vector)
+
+
+def test_a_callback_may_change_the_weights():
+    def clip(epoch):
+        np.clip(epoch.network.vector, -0.1, 0.1, out=epoch.network.vector)
+
+    net = network()
+    trained(net, epochs=4, callbacks=[clip])
+    assert np.abs(net.vector).max() <= 0.1
+
+
+def test_a_result_survives_a_pickle():
+    result = trained(epochs=3)
+    again = pickle.loads(pickle.dumps(result))
+    assert again.history["loss"] == result.history["loss"]
+    assert again.state.step == result.state.step
 
 
 def test_a_reason_ends_the_training_and_is_told():
@@ -186,7 +218,9 @@ def test_a_condition_outside_its_range_is_refused(options, message):
     ids=lambda c: f"{type(c).__name__} {c.monitor}",
 )
 def test_a_figure_that_is_not_computed_cannot_be_watched(callback):
-    with pytest.raises(ValueError, match=f"no figure '{callback.monitor}' to watch; there are loss"):
+    with pytest.raises(
+        ValueError, match=f"no figure '{callback.monitor}' to watch; there are loss"
+    ):
         trained(callbacks=[callback])
 
 

@@ -110,14 +110,14 @@ def test_without_shuffling_the_seed_does_not_matter():
 
 
 def test_global_random_state_is_neither_read_nor_changed():
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     one, _ = trained()
-    state = np.random.get_state()[1].copy()  # noqa: NPY002
-    np.random.seed(1)  # noqa: NPY002
+    state = np.random.get_state()[1].copy()
+    np.random.seed(1)
     other, _ = trained()
     same(one, other)
-    np.random.seed(0)  # noqa: NPY002
-    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    np.random.seed(0)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
 
 
 def epoch_order(rows, seed, epoch):
@@ -318,13 +318,15 @@ def test_every_form_of_the_same_numbers_trains_the_same(form):
 def test_data_are_not_changed():
     X, y = classes()
     sparse, weights = scipy.sparse.csr_array(np.where(X > 0, X, 0)), np.arange(ROWS, dtype=float)
-    kept = copy.deepcopy((X, y, sparse, weights))
+    kept = copy.deepcopy((X, y, weights, sparse))
     for features in (X, sparse):
-        cr.train(classifier(), features, y, epochs=1, sample_weight=weights, class_weight="balanced")
-    for now, before in zip((X, y, sparse.toarray(), weights),
-                           (kept[0], kept[1], kept[2].toarray(), kept[3]), strict=True):  # fmt: skip
-        np.testing.assert_array_equal(now, before)
-    np.testing.assert_array_equal(sparse.indices, kept[2].indices)
+        weighted = {"sample_weight": weights, "class_weight": "balanced"}
+        cr.train(classifier(), features, y, epochs=1, **weighted)
+    parts = ("data", "indices", "indptr")
+    now = (X, y, weights, *(getattr(sparse, part) for part in parts))
+    before = (*kept[:3], *(getattr(kept[3], part) for part in parts))
+    for one, other in zip(now, before, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_duplicate_entries_of_a_sparse_matrix_are_summed_and_left_alone():
@@ -350,7 +352,9 @@ def test_y_in_a_column_or_strided_or_of_another_type_trains_the_same():
 # ------------------------------------------------------------------ weights of examples
 
 
-@pytest.mark.parametrize("optimizer", [cr.GradientDescent(0.3), cr.Adam(0.01)], ids=lambda o: o.name)
+@pytest.mark.parametrize(
+    "optimizer", [cr.GradientDescent(0.3), cr.Adam(0.01)], ids=lambda o: o.name
+)
 def test_weight_two_equals_a_duplicated_row_on_full_batches(optimizer):
     X, y = classes()
     weights = np.ones(ROWS)
@@ -452,6 +456,26 @@ def test_a_share_is_held_out_and_not_trained_on():
     assert len(result.history["val_loss"]) == 3
 
 
+def test_weights_have_mean_one_over_the_rows_that_are_trained_on(plain):
+    X, y = binary(rows=40)
+    weights = np.random.default_rng(1).uniform(0, 3, 40)
+    net = binary_network(dtype="float64")
+    options = {"validation_share": 0.25, "epochs": 1, "batch_size": None}
+    one, _ = trained(net.copy(), (X, y), optimizer=cr.GradientDescent(1.0), **options)
+    order = np.random.default_rng(net.seed).permutation(40)
+    kept = np.sort(order[10:])
+    reference = plain(net)
+    reference.descend(X[kept], y[kept, None], 1.0)
+    np.testing.assert_allclose(one.parameters["W1"], reference.parameters["dense1.W"], rtol=1e-12)
+    other, _ = trained(
+        net.copy(), (X, y), sample_weight=weights, optimizer=cr.GradientDescent(1.0), **options
+    )
+    reference = plain(net)
+    scaled = weights[kept] / weights[kept].mean()
+    reference.descend(X[kept], y[kept, None], 1.0, scaled)
+    np.testing.assert_allclose(other.parameters["W1"], reference.parameters["dense1.W"], rtol=1e-12)
+
+
 def test_the_held_out_rows_have_no_say_in_the_weights():
     X, y = classes(rows=40)
     base, _ = trained(data=(X, y), validation_share=0.25, epochs=1)
@@ -488,7 +512,6 @@ def test_the_result_says_what_it_was():
     assert result.stopped == "epochs"
     assert result.history.epochs == 3
     assert result.history.last() == {"loss": result.history["loss"][-1]}
-    assert result.seconds > 0
     assert "history of 3 epochs" in repr(result)
 
 
@@ -532,8 +555,11 @@ def test_a_divergence_says_the_step_and_keeps_the_last_finite_weights(with_callb
                 break
             right = before
     callbacks = [lambda epoch: None] if with_callbacks else []
-    with pytest.raises(cr.DivergedError, match=f"not finite at step {step}: try a learning rate "
-                       "below 10000; the network keeps its last finite weights") as caught:  # fmt: skip
+    message = (
+        f"not finite at step {step}: try a learning rate below 10000; "
+        "the network keeps its last finite weights"
+    )
+    with pytest.raises(cr.DivergedError, match=message) as caught:
         cr.train(net, X, y, optimizer=cr.GradientDescent(1e4), epochs=500, batch_size=None,
                  callbacks=callbacks)  # fmt: skip
     assert caught.value.step == step
@@ -622,7 +648,7 @@ WRONG = {
     "a metric alone": ({"metrics": "accuracy"}, "metrics"),
     "no callback": ({"callbacks": [3]}, "callbacks must be functions of an Epoch"),
     "a callback alone": ({"callbacks": cr.Converged()}, "callbacks must be"),
-    "nothing held out": ({"validation_share": 0}, "validation_share must be between 0 and 1, not 0"),
+    "nothing held out": ({"validation_share": 0}, "must be between 0 and 1, not 0"),
     "all held out": ({"validation_share": 1.0}, "validation_share must be .*, not 1.0"),
     "too little held out": ({"validation_share": 0.001}, "of 37 rows leaves one side empty"),
     "a word held out": ({"validation_share": "some"}, "validation_share must be .*, not 'some'"),

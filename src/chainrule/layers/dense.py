@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from chainrule import activations, initializers
 from chainrule.activations import Activation
+from chainrule.checks import whole
 from chainrule.engine.builder import Builder
 from chainrule.engine.kernel import Constant, Context, Matrix, Vector, kernel
 from chainrule.engine.linalg import (
@@ -99,18 +100,14 @@ class Dense:
     kind: ClassVar[str] = "dense"
 
     def __post_init__(self) -> None:
-        if isinstance(self.units, bool) or not hasattr(self.units, "__index__"):
-            raise ValueError(f"units of Dense must be a whole number, not {self.units!r}")
-        if not 1 <= self.units <= LARGEST:
-            raise ValueError(f"units of Dense must be between 1 and {LARGEST}, not {self.units}")
-        object.__setattr__(self, "units", int(self.units))
+        object.__setattr__(self, "units", whole("units of Dense", self.units, 1, LARGEST))
+        if not isinstance(self.bias, bool):
+            raise ValueError(f"bias of Dense must be True or False, not {self.bias!r}")
         if self.name is not None and (
             not isinstance(self.name, str) or not self.name.isidentifier()
         ):
             raise ValueError(f"a layer's name must be an identifier, not {self.name!r}")
-        if isinstance(self.activation, str | Activation):
-            entries: tuple[Activation, ...] = (activations.find(self.activation),)
-        else:
+        if isinstance(self.activation, Sequence) and not isinstance(self.activation, str):
             entries = tuple(activations.find(entry) for entry in self.activation)
             if len(entries) != self.units:
                 raise ValueError(
@@ -123,6 +120,8 @@ class Dense:
                 raise ValueError(
                     "softmax takes all units of a layer together: it cannot be that of some of them"
                 )
+        else:
+            entries = (activations.find(self.activation),)
         if entries[0].rowwise and self.units < 2:
             raise ValueError(f"{entries[0].name} needs at least 2 units: for one use 'logistic'")
         object.__setattr__(self, "_entries", entries)

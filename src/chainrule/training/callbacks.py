@@ -1,13 +1,15 @@
 """What can be called after each epoch, and the conditions that end a training.
 
 A callback is a function of :class:`Epoch`; what it returns, if anything, is the reason to stop.
-One that keeps something from epoch to epoch has a method ``start()`` that forgets it.
+One with a method ``start(figures)`` is told before the training which figures there will be, and
+forgets what it kept of an earlier one.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from chainrule.checks import real_number, whole
 from chainrule.metrics import metrics
 from chainrule.network import Network
 from chainrule.training.history import History
@@ -46,18 +48,18 @@ class Converged:
     """
 
     def __init__(self, min_delta: float = 1e-4, patience: int = 10, monitor: str = "loss") -> None:
-        if not (math.isfinite(min_delta) and min_delta >= 0):
+        if not real_number(min_delta) or min_delta < 0:
             raise ValueError(f"min_delta of Converged must be at least 0, not {min_delta!r}")
-        if patience < 1:
-            raise ValueError(f"patience of Converged must be at least 1, not {patience!r}")
-        self.min_delta, self.patience, self.monitor = min_delta, patience, monitor
+        self.min_delta, self.monitor = min_delta, monitor
+        self.patience = whole("patience of Converged", patience)
         self.start()
 
-    def start(self) -> None:
+    def start(self, figures: Sequence[str] | None = None) -> None:
+        _check_figure(self.monitor, figures)
         self._best, self._without = math.inf, 0
 
     def __call__(self, epoch: Epoch) -> str | None:
-        value = _figure(self.monitor, epoch.history)
+        value = epoch.history[self.monitor][-1]
         if value < self._best - self.min_delta:
             self._best, self._without = value, 0
             return None
@@ -76,20 +78,22 @@ class Reached:
     """
 
     def __init__(self, monitor: str, value: float) -> None:
-        if not math.isfinite(value):
+        if not real_number(value):
             raise ValueError(f"value of Reached must be finite, not {value!r}")
         self.monitor, self.value = monitor, float(value)
         name = monitor.removeprefix("val_")
         self._upwards = name in metrics and metrics[name].greater_is_better
 
+    def start(self, figures: Sequence[str] | None = None) -> None:
+        _check_figure(self.monitor, figures)
+
     def __call__(self, epoch: Epoch) -> str | None:
-        now = _figure(self.monitor, epoch.history)
+        now = epoch.history[self.monitor][-1]
         if now >= self.value if self._upwards else now <= self.value:
             return f"{self.monitor} reached {self.value:g}"
         return None
 
 
-def _figure(name: str, history: History) -> float:
-    if name not in history:
-        raise ValueError(f"there is no figure {name!r} to watch; there are {', '.join(history)}")
-    return history[name][-1]
+def _check_figure(name: str, figures: Sequence[str] | None) -> None:
+    if figures is not None and name not in figures:
+        raise ValueError(f"there is no figure {name!r} to watch; there are {', '.join(figures)}")

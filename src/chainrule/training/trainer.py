@@ -8,23 +8,22 @@ import contextlib
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainrule import data
+from chainrule.checks import seed as checked_seed
+from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS
 from chainrule.engine.executor import Executor, NotFiniteError
 from chainrule.lowering import lower
-from chainrule.metrics import Metric
-from chainrule.metrics import metrics as metric_registry
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Adam, Optimizer
 from chainrule.prediction import Evaluator, Predictor, threads_for
 from chainrule.training.callbacks import Callback, Epoch
 from chainrule.training.history import Result, TrainingState
 from chainrule.training.progress import Progress
+from chainrule.training.task import Task, checked
 
 
 class DivergedError(ArithmeticError):
@@ -41,19 +40,6 @@ class DivergedError(ArithmeticError):
             f"{learning_rate:g}; the network keeps its last finite weights"
         )
         self.step, self.result = step, result
-
-
-@dataclass
-class _Task:
-    """A checked training: everything but the executor."""
-
-    network: Network
-    X: Any
-    y: data.Targets
-    weights: np.ndarray | None
-    validation: tuple[Any, data.Targets, np.ndarray] | None
-    metrics: tuple[Metric, ...]
-    raw_y: np.ndarray
 
 
 def train(
@@ -119,32 +105,33 @@ def train(
     Source: 000, "Types of gradient descent"; 001, "Training a Neural Network".
     """
     optimizer = _optimizer(optimizer, state)
-    epochs = _whole("epochs", epochs)
-    chosen = tuple(metric_registry[name] for name in metrics)
-    task = _checked(
-        network, X, y, sample_weight, class_weight, validation_data, validation_share, chosen,
-        network.seed if seed is None else seed,
+    epochs = whole("epochs", epochs)
+    if seed is None:
+        seed = state.seed if state else network.seed
+    seed = checked_seed(seed)
+    task = checked(
+        network, X, y, sample_weight=sample_weight, class_weight=class_weight,
+        validation_data=validation_data, validation_share=validation_share,
+        metric_names=metrics, seed=seed,
     )  # fmt: skip
-    rows = task.X.shape[0]
-    batch_rows = rows if batch_size is None else min(_whole("batch_size", batch_size), rows)
-    if not all(callable(c) for c in callbacks):
-        raise ValueError("callbacks must be functions of an Epoch")
-    seed = (state.seed if state else network.seed) if seed is None else _seed(seed)
-    dtype = _training_dtype(network, task.X)
-    sources = _sources(task, dtype)
+    batch_rows = (
+        task.rows if batch_size is None else min(whole("batch_size", batch_size), task.rows)
+    )
+    _start(callbacks, task)
+    sources = task.sources(task.dtype)
     program = lower(
         network, "train", batch_rows, optimizer, labels=task.y.labels,
-        weighted=task.weights is not None, sources=sources, dtype=dtype,
+        weighted=task.weights is not None, sources=sources, dtype=task.dtype,
     )  # fmt: skip
     threads = threads_for(threads, program, batch_rows)
-    network.use_dtype(program.dtype)
     state = _state(state, optimizer, program.states * program.parameters, program.dtype, seed)
+    network.use_dtype(program.dtype)
     result = Result(state=state, threads=threads)
     start = time.perf_counter()
     assert network.loss is not None
     executor = Executor(
-        program, network.vector, sources, rows, batch_rows, state=state.vector,
-        scalars=optimizer.scalars, seed=seed, shuffled=shuffle and batch_rows < rows,
+        program, network.vector, sources, task.rows, batch_rows, state=state.vector,
+        scalars=optimizer.scalars, seed=seed, shuffled=shuffle and batch_rows < task.rows,
         mean=network.loss.mean, threads=threads, cursor=(state.epoch, state.step), epochs=epochs,
     )  # fmt: skip
     try:
@@ -162,16 +149,13 @@ def train(
 
 
 def _run(
-    executor: Executor, task: _Task, result: Result, epochs: int, callbacks: Sequence[Callback],
+    executor: Executor, task: Task, result: Result, epochs: int, callbacks: Sequence[Callback],
     progress: bool,
 ) -> None:  # fmt: skip
     first = executor.epoch
     last = first + epochs
-    rows = task.X.shape[0] if task.network.loss and task.network.loss.mean else 1
+    rows = task.rows if task.network.loss and task.network.loss.mean else 1
     each_epoch = list(callbacks)
-    for callback in callbacks:
-        if hasattr(callback, "start"):
-            callback.start()
     with contextlib.ExitStack() as stack:
         if progress:
             each_epoch.insert(0, stack.enter_context(Progress(last, first)))
@@ -198,16 +182,15 @@ def _run(
 class _Figures:
     """The figures beyond the loss of the training, after each epoch."""
 
-    def __init__(self, task: _Task, stack: contextlib.ExitStack) -> None:
-        X, self._y, self._prefix = task.X, task.raw_y, ""
-        self._metrics = task.metrics
+    def __init__(self, task: Task, stack: contextlib.ExitStack) -> None:
+        seen = task.validation or task
+        self._y, self._metrics = seen.y.values, task.metrics
+        self._prefix = "val_" if task.validation else ""
         self._evaluator = self._predictor = None
         if task.validation:
-            X, y, self._y = task.validation
-            self._prefix = "val_"
-            self._evaluator = stack.enter_context(Evaluator(task.network, X, y))
+            self._evaluator = stack.enter_context(Evaluator(task.network, seen.X, seen.y))
         if task.metrics:
-            self._predictor = stack.enter_context(Predictor(task.network, X))
+            self._predictor = stack.enter_context(Predictor(task.network, seen.X))
 
     def compute(self) -> dict[str, float]:
         figures = {}
@@ -220,52 +203,13 @@ class _Figures:
         return figures
 
 
-def _checked(
-    network: Network, X: Any, y: Any, sample_weight: Any, class_weight: Any,
-    validation_data: tuple[Any, Any] | None, validation_share: float | None,
-    chosen: tuple[Metric, ...], seed: int,
-) -> _Task:  # fmt: skip
-    if network.loss is None:
-        raise ValueError("the network has no loss: give one, such as loss='mse'")
-    X = data.features(X, network.inputs)
-    targets = data.targets(network, y, X.shape[0])
-    weights = data.weights(sample_weight, class_weight, targets, X.shape[0])
-    validation = None
-    if validation_data is not None and validation_share is not None:
-        raise ValueError("give validation_data or validation_share, not both")
-    if validation_data is not None:
-        Xv = data.features(validation_data[0], network.inputs, "validation X")
-        yv = data.targets(network, validation_data[1], Xv.shape[0], "validation y")
-        validation = (Xv, yv, yv.values)
-    elif validation_share is not None:
-        kept, held = _split(X.shape[0], validation_share, seed)
-        yv = data.Targets(np.ascontiguousarray(targets.values[held]), targets.labels)
-        validation = (X[held], yv, yv.values)
-        X = X[kept]
-        targets = data.Targets(np.ascontiguousarray(targets.values[kept]), targets.labels)
-        weights = None if weights is None else weights[kept] / weights[kept].mean()
-    return _Task(network, X, targets, weights, validation, chosen, targets.values)
-
-
-def _split(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    if not 0 < share < 1:
-        raise ValueError(f"validation_share must be between 0 and 1, not {share!r}")
-    held = round(rows * share)
-    if not 0 < held < rows:
-        raise ValueError(f"validation_share={share} of {rows} rows leaves one side empty")
-    order = np.random.default_rng(seed).permutation(rows)
-    return np.sort(order[held:]), np.sort(order[:held])
-
-
-def _sources(task: _Task, dtype: str) -> dict[str, Any]:
-    sources = {"X": task.X, "Y": task.y.read_as(dtype)}
-    if task.weights is not None:
-        sources["w"] = task.weights.astype(dtype)
-    return sources
-
-
-def _training_dtype(network: Network, X: Any) -> str:
-    return network.fixed_dtype or ("float64" if X.dtype == np.float64 else "float32")
+def _start(callbacks: Any, task: Task) -> None:
+    """Check the callbacks, and tell those that ask which figures there will be."""
+    if not hasattr(callbacks, "__iter__") or not all(callable(c) for c in callbacks):
+        raise ValueError("callbacks must be functions of an Epoch, in a list")
+    for callback in callbacks:
+        if hasattr(callback, "start"):
+            callback.start(task.figures())
 
 
 def _optimizer(optimizer: Optimizer | str | None, state: TrainingState | None) -> Optimizer:
@@ -297,15 +241,3 @@ def _state(
             f"needs {size} of {dtype}"
         )
     return TrainingState(optimizer, state.vector.copy(), state.epoch, state.step, seed)
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
-    return int(value)
-
-
-def _seed(value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= value < 2**63:
-        raise ValueError(f"seed must be a whole number from 0 to 2**63 - 1, not {value!r}")
-    return int(value)

@@ -1,0 +1,125 @@
+"""What is to be trained on what, checked before any work is done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule import data
+from chainrule.checks import real_number
+from chainrule.metrics import Metric, metrics
+from chainrule.network import Network
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Data that is evaluated after each epoch."""
+
+    X: Any
+    y: data.Targets
+
+
+@dataclass(frozen=True)
+class Task:
+    """A checked training: everything but the executor.
+
+    Attributes:
+        network: whose parameters will change.
+        X: features.
+        y: targets.
+        weights: of the examples, with mean one, or None.
+        validation: what to evaluate after each epoch, or None.
+        metrics: to compute after each epoch.
+    """
+
+    network: Network
+    X: Any
+    y: data.Targets
+    weights: np.ndarray | None
+    validation: Validation | None
+    metrics: tuple[Metric, ...]
+
+    @property
+    def rows(self) -> int:
+        return int(self.X.shape[0])
+
+    @property
+    def dtype(self) -> str:
+        """The dtype to compute in: the network's own, else float64 for float64 data."""
+        follows = "float64" if self.X.dtype == np.float64 else "float32"
+        return self.network.fixed_dtype or follows
+
+    def sources(self, dtype: str) -> dict[str, Any]:
+        """The data that the program reads, by source name."""
+        sources = {"X": self.X, "Y": self.y.read_as(dtype)}
+        if self.weights is not None:
+            sources["w"] = self.weights.astype(dtype)
+        return sources
+
+    def figures(self) -> list[str]:
+        """The names of the figures that the history will hold."""
+        prefix = "val_" if self.validation else ""
+        losses = ["loss", "val_loss"] if self.validation else ["loss"]
+        return losses + [prefix + metric.name for metric in self.metrics]
+
+
+def checked(
+    network: Network,
+    X: Any,
+    y: Any,
+    *,
+    sample_weight: Any,
+    class_weight: Any,
+    validation_data: Any,
+    validation_share: Any,
+    metric_names: Sequence[str],
+    seed: int,
+) -> Task:
+    """Check the arguments of a training.
+
+    Raises:
+        ValueError: for anything that does not fit.
+    """
+    if network.loss is None:
+        raise ValueError("the network has no loss: give one, such as loss='mse'")
+    chosen = _metrics(metric_names)
+    X = data.features(X, network.inputs)
+    targets = data.targets(network, y, X.shape[0])
+    weights = data.weights(sample_weight, class_weight, targets, X.shape[0])
+    if validation_data is not None and validation_share is not None:
+        raise ValueError("give validation_data or validation_share, not both")
+    if validation_data is not None:
+        validation = _validation(network, validation_data)
+        return Task(network, X, targets, weights, validation, chosen)
+    if validation_share is None:
+        return Task(network, X, targets, weights, None, chosen)
+    kept, held = _split(X.shape[0], validation_share, seed)
+    if weights is not None:
+        weights = weights[kept] / weights[kept].mean()
+    held_out = Validation(X[held], targets.rows(held))
+    return Task(network, X[kept], targets.rows(kept), weights, held_out, chosen)
+
+
+def _metrics(names: Any) -> tuple[Metric, ...]:
+    if isinstance(names, str) or not hasattr(names, "__iter__"):
+        raise ValueError(f"metrics must be a list of names, not {names!r}")
+    return tuple(metrics[name] for name in names)
+
+
+def _validation(network: Network, pair: Any) -> Validation:
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise ValueError("validation_data must be a pair (X, y)")
+    X = data.features(pair[0], network.inputs, "validation X")
+    return Validation(X, data.targets(network, pair[1], X.shape[0], "validation y"))
+
+
+def _split(rows: int, share: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows to train on and those to hold out, both in their natural order."""
+    if not real_number(share) or not 0 < share < 1:
+        raise ValueError(f"validation_share must be between 0 and 1, not {share!r}")
+    held = round(rows * share)
+    if not 0 < held < rows:
+        raise ValueError(f"validation_share={share} of {rows} rows leaves one side empty")
+    order = np.random.default_rng(seed).permutation(rows)
+    return np.sort(order[held:]), np.sort(order[:held])
