@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import machine, picture, report
+from benchmarks import ensemble, machine, picture, report, scaling
 from benchmarks.figures import Measured
 from benchmarks.rounds import measure
 from benchmarks.worker import LeftOutError
@@ -19,6 +19,7 @@ from benchmarks.works import WORKS
 RESULTS = Path(__file__).parent / "results"
 ROUNDS, RUN_SECONDS = 7, 0.35
 QUICK_ROUNDS, QUICK_RUN_SECONDS = 3, 0.1
+EXTRAS = ("ensemble", "scaling")  # works without opponents
 WIDTH = 130  # of the tables where there is no terminal to ask
 
 
@@ -27,7 +28,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks",
         description="Time training steps of chainrule, scikit-learn, PyTorch and JAX, in turns.",
     )
-    names = ", ".join(WORKS)
+    names = ", ".join((*WORKS, *EXTRAS))
     parser.add_argument("works", nargs="*", metavar="WORK", help=f"of {names}; all by default")
     parser.add_argument(
         "--rounds", type=_positive, help=f"how often each runs, by default {ROUNDS}"
@@ -38,7 +39,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="the file for the figures; a picture beside it")
     options = parser.parse_args(arguments)
     for name in options.works:
-        if name not in WORKS:
+        if name not in WORKS and name not in EXTRAS:
             parser.error(f"unknown work {name!r}; there are {names}")
     return options
 
@@ -67,16 +68,18 @@ def main(arguments: list[str] | None = None) -> int:
     console.print(_machine_line(about), style="dim", highlight=False)
     try:
         found = _measured(options, console)
+        extras = _extras(options, console, started)
     except LeftOutError as error:
         console.print(f"The benchmarks end here: {error}", style="red", highlight=False)
         return 2
     except KeyboardInterrupt:
         console.print("Interrupted: nothing is written.")
         return 130
-    console.print(report.summary(found))
-    for line in report.notes(found):
-        console.print(line, style="dim", highlight=False)
-    _write(options, started, about, found, console)
+    if found:
+        console.print(report.summary(found))
+        for line in report.notes(found):
+            console.print(line, style="dim", highlight=False)
+    _write(options, started, about, found, extras, console)
     return int(any(m.disagreements() for m in found))
 
 
@@ -85,6 +88,8 @@ def _measured(options: argparse.Namespace, console: Console) -> list[Measured]:
     seconds = QUICK_RUN_SECONDS if options.quick else RUN_SECONDS
     found = []
     for name in options.works or WORKS:
+        if name in EXTRAS:
+            continue
         with console.status(name) as status:
             found.append(
                 measure(
@@ -96,6 +101,23 @@ def _measured(options: argparse.Namespace, console: Console) -> list[Measured]:
     return found
 
 
+def _extras(options: argparse.Namespace, console: Console, started: str) -> dict[str, Any]:
+    """The works that measure the library against itself."""
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    wanted = [name for name in EXTRAS if not options.works or name in options.works]
+    found = {}
+    for name in wanted:
+        with console.status(name):
+            if name == "ensemble":
+                found[name] = ensemble.run(console, rounds)
+            else:
+                file: Path = options.json or RESULTS / f"{started}.json"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                place = file.with_name(f"{file.stem}-scaling.png")
+                found[name] = scaling.run(console, rounds, place)
+    return found
+
+
 def _machine_line(about: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     return f"{about['processor']}, {about['cores']} cores; Python {about['python']}, {versions}"
@@ -103,7 +125,7 @@ def _machine_line(about: dict[str, Any]) -> str:
 
 def _write(
     options: argparse.Namespace, started: str, about: dict[str, Any], found: list[Measured],
-    console: Console,
+    extras: dict[str, Any], console: Console,
 ) -> None:  # fmt: skip
     file: Path = options.json or RESULTS / f"{started}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -112,8 +134,12 @@ def _write(
         "machine": about,
         "options": {k: v for k, v in vars(options).items() if k != "json"},
         "works": {m.work.name: report.as_data(m) for m in found},
+        "extras": extras,
     }
     file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    if not found:
+        console.print(f"Written: {os.path.relpath(file)}")
+        return
     pictures = [file.with_suffix(ending) for ending in (".png", ".svg")]
     caption = f"{about['processor']}, {about['cores']} cores; medians of the rounds of one run"
     if any(m.disturbed for m in found):

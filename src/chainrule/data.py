@@ -40,13 +40,13 @@ def features(X: Any, inputs: int, name: str = "X") -> Any:
         X = X.tocsr()
         _check_width(X.shape, inputs, name)
         X.check_format(full_check=True)  # an index out of range would be a crash
-        _check_finite(X.data, name)
+        check_finite(X.data, name)
         return X
     array = numeric(X, name)
     if array.ndim != 2:
         raise ValueError(f"{name} must have two dimensions (rows, features), not {array.ndim}")
     _check_width(array.shape, inputs, name)
-    _check_finite(array, name)
+    check_finite(array, name)
     return array
 
 
@@ -77,7 +77,12 @@ def _check_width(shape: tuple[int, ...], inputs: int, name: str) -> None:
         raise ValueError(f"{name} has no rows")
 
 
-def _check_finite(array: np.ndarray, name: str) -> None:
+def check_finite(array: np.ndarray, name: str) -> None:
+    """Refuse infinities and NaN, in constant memory.
+
+    Raises:
+        ValueError: naming the first one and its place.
+    """
     if array.dtype.kind != "f" or array.size == 0:
         return
     rows = max(1, BLOCK // max(1, array[0].size))
@@ -103,7 +108,7 @@ def targets(network: "Network", y: Any, rows: int, name: str = "y") -> Targets:
     if len(array.shape) == 0 or len(array) != rows:
         found = len(array) if array.shape else "no"
         raise ValueError(f"{name} has {found} rows, and X has {rows}")
-    _check_finite(array, name)
+    check_finite(array, name)
     wants_labels = "labels" in loss.forms and (
         array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1 and network.outputs > 1)
     )
@@ -153,7 +158,7 @@ def weights(sample_weight: Any, class_weight: Any, y: Targets, rows: int) -> np.
         total = numeric(sample_weight, "sample_weight").astype(np.float64)
         if total.shape != (rows,):
             raise ValueError(f"sample_weight has the shape {total.shape}, and X has {rows} rows")
-        _check_finite(total, "sample_weight")
+        check_finite(total, "sample_weight")
         if total.min() < 0:
             raise ValueError("sample_weight must not be negative")
     if class_weight is not None:

@@ -1,6 +1,8 @@
 """Prediction and evaluation: the forward part of a program over any number of rows."""
 
-import os
+import math
+import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS
 from chainrule.engine.executor import Executor, NotFiniteError
 from chainrule.engine.program import Program
+from chainrule.engine.threads import cores
 from chainrule.lowering import lower
 
 if TYPE_CHECKING:
@@ -17,13 +20,6 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 4096  # the batch that prediction is tiled for
 WORTH_A_THREAD = 2e7  # floating-point operations
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def threads_for(threads: int | None, program: Program, rows: int) -> int:
@@ -34,7 +30,7 @@ def threads_for(threads: int | None, program: Program, rows: int) -> int:
     """
     if threads is None:
         worth = int(6 * program.parameters * rows // WORTH_A_THREAD)
-        threads = min(_cores(), max(worth, 1))
+        threads = min(cores(), max(worth, 1))
     return min(whole("threads", threads), program.slots)
 
 
@@ -114,8 +110,46 @@ class Evaluator:
         return float(self._executor.losses[0] / self._divisor)
 
 
+class _SingleRow:
+    """Predicts one row of one network in one thread, without anything that can be done before."""
+
+    def __init__(self, network: "Network") -> None:
+        self.vector = network.vector
+        self._x = np.zeros((1, network.inputs), REALS[network.dtype])
+        self._row = self._x[0]
+        self._out = np.empty((1, network.outputs), REALS[network.dtype])
+        sources = {"X": self._x, "out": self._out}
+        program = lower(network, "predict", 1, sources=sources)
+        self._pass = Executor(program, network.vector, sources, 1, 1).single_pass()
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        self._row[:] = x
+        # Not finite: either a value is not, or the sum of finite ones overflows. Look closer.
+        if not math.isfinite(np.add.reduce(self._row)):
+            data.check_finite(x[None, :], "X")
+        self._pass()
+        return self._out.copy()
+
+
+_of_this_thread = threading.local()
+
+
+def _single_row(network: "Network") -> _SingleRow:
+    """The thread's own predictor of a network's rows, made anew when the parameters moved."""
+    known = _of_this_thread.__dict__.setdefault("known", weakref.WeakKeyDictionary())
+    found = known.get(network)
+    if found is None or found.vector is not network.vector:
+        found = known[network] = _SingleRow(network)
+    return found
+
+
 def predict(network: "Network", X: Any, threads: int | None = None) -> np.ndarray:
     """See :meth:`chainrule.Network.predict`."""
+    if type(X) is np.ndarray and X.dtype.kind == "f" and X.size == network.inputs:
+        if X.ndim == 1:
+            return _single_row(network).run(X)
+        if X.ndim == 2 and X.shape[0] == 1:
+            return _single_row(network).run(X[0])
     if not hasattr(X, "indptr"):
         X = data.numeric(X, "X")
         X = X[None, :] if X.ndim == 1 else X

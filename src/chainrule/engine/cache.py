@@ -27,6 +27,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 COVERED = ("engine", "activations", "layers", "dataflow.py", "losses.py", "optimizers.py")
 KEEP_DAYS = 14  # a folder of other sources, unused for so long, is removed
 
+_said = False  # whether this process has said that it compiles
 _declaring = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a lock that another thread held is held for ever in a child
     os.register_at_fork(after_in_child=lambda: globals().update(_declaring=threading.RLock()))
@@ -139,8 +140,11 @@ def compiled(
 
     Stored only if all of its bodies stand in files that the key covers.
     """
-    home = folder() if all(_is_covered(body) for body in bodies) else None
+    covered = all(_is_covered(body) for body in bodies)
+    home = folder() if covered else None
     if home is None:
+        if covered:
+            announce_compiling(kept=False)
         return decorator(False)(function)
     import filelock
     import numba
@@ -151,10 +155,39 @@ def compiled(
         config: Any = numba.config
         before = config.CACHE_DIR
         config.CACHE_DIR = str(where)
+        if not _is_stored(where, function):
+            announce_compiling(kept=home.parent == _user_folder())
         try:
             return decorator(True)(function)
         finally:
             config.CACHE_DIR = before
+
+
+def _is_stored(where: Path, function: Callable[..., Any]) -> bool:
+    """Whether Numba's index file for a function lies below a folder."""
+    name = f"{function.__qualname__}-{function.__code__.co_firstlineno}"
+    return next(where.glob(f"*/*.{name}.*.nbi"), None) is not None
+
+
+def announce_compiling(kept: bool) -> None:
+    """Say, once in a process and unless ``CHAINRULE_QUIET`` is set, what takes so long.
+
+    Args:
+        kept: whether later processes will find what is compiled.
+    """
+    global _said
+    if not _said and not os.environ.get("CHAINRULE_QUIET"):
+        _said = True
+        words = "for this machine (once; later runs load them)"
+        if not kept:
+            words = "that cannot be kept: CHAINRULE_CACHE may name a folder for them"
+        print(f"chainrule: compiling kernels {words}", file=sys.stderr, flush=True)
+
+
+def announced() -> None:
+    """Take what there is to say as said: the caller shows by itself that kernels are compiled."""
+    global _said
+    _said = True
 
 
 def _is_covered(body: Callable[..., Any]) -> bool:

@@ -10,8 +10,9 @@ import numpy as np
 from chainrule.engine import cache, layout
 from chainrule.engine.binding import Binding, contexts_for
 from chainrule.engine.blas import one_thread
+from chainrule.engine.choosing import ThreadChoice
 from chainrule.engine.program import Program
-from chainrule.engine.threads import Team, sleep_address
+from chainrule.engine.threads import Team, cores, sleep_address
 
 SLICE = 0.04  # seconds after which Python gets control back, about
 SNAPSHOT = 0.05  # seconds between two snapshots
@@ -81,7 +82,8 @@ class Executor:
         seed: of the shuffles and masks.
         shuffled: whether each epoch has an order of its own.
         mean: whether sums over a batch are divided by its rows.
-        threads: how many workers; the results do not depend on it.
+        threads: how many workers; the results do not depend on it. None measures, while it runs,
+            whether several are faster than one.
         cursor: (epoch, step) to start from.
         at_host: called at each return to the host inside a step, with this executor.
     """
@@ -99,7 +101,7 @@ class Executor:
         seed: int = 0,
         shuffled: bool = False,
         mean: bool = True,
-        threads: int = 1,
+        threads: int | None = 1,
         cursor: tuple[int, int] = (0, 0),
         epochs: int = 1,
         at_host: Callable[["Executor"], None] | None = None,
@@ -107,20 +109,27 @@ class Executor:
         from chainrule.engine import walker
 
         self.program = program
-        self.binding = Binding(program, parameters, sources, state, scalars or {}, threads)
-        self.threads = threads
+        most = min(threads or cores(), program.slots)
+        self.binding = Binding(program, parameters, sources, state, scalars or {}, most)
+        shape = (program.parameters, program.tile_rows, program.slots, program.arena, batch_rows)
+        self._choice = (
+            ThreadChoice(most, (program.dtype, most, *shape)) if threads is None else None
+        )
+        self.threads = self._choice.next() if self._choice else most
         self._w = walker
         self._at_host = at_host
         self._start = cursor
         self.losses = np.zeros(max(epochs, 1))
         self._order = np.arange(rows if shuffled else 0, dtype=np.int64)
         self._contexts = contexts_for(
-            program, threads, seed, self._order.ctypes.data if shuffled else 0
+            program, most, seed, self._order.ctypes.data if shuffled else 0
         )
         self._control = self._control_block(rows, batch_rows, seed, shuffled, mean, cursor)
         self._tables = self.binding.tables()
-        wait = compiled_wait() if threads > 1 else None
-        self._team = Team(threads, self._control, self._walk, wait)
+        if self._choice and self._choice.decided == 1:
+            most = 1
+        wait = compiled_wait() if most > 1 else None
+        self._team = Team(most, self._control, self._walk, wait)
         self._tile_seconds: float | None = None
         self._snapshot: tuple[Any, ...] | None = None
         self._snapshot_time = 0.0
@@ -175,6 +184,26 @@ class Executor:
         self.losses[:] = 0
         self._snapshot = None
 
+    def single_pass(self) -> Callable[[], None]:
+        """A function that runs all rows once, on the calling thread, with the least ceremony.
+
+        For a few rows, where setting BLAS to one thread and cutting slices would cost more than
+        the work. Not to be called by two threads at once.
+        """
+        w, control = self._w, self._control
+        control[w.END_EPOCH], control[w.END_STEP], control[w.BUDGET] = 1, FOREVER, FOREVER
+        walk, arguments = compiled_walk(), (
+            0, 1, control, *self._tables, self._contexts, self.binding.ranges,
+            self.binding.factors, self._order, self.losses,
+        )  # fmt: skip
+        epoch = w.EPOCH
+
+        def run() -> None:
+            control[epoch] = 0
+            walk(*arguments)
+
+        return run
+
     def run(self, epoch: int) -> None:
         """Run until ``epoch`` epochs are completed.
 
@@ -204,8 +233,15 @@ class Executor:
         budget = 1 if self._tile_seconds is None else max(1, int(SLICE / self._tile_seconds))
         control[w.END_EPOCH], control[w.END_STEP] = end_epoch, end_step
         control[w.BUDGET], control[w.STOP] = budget, 0
+        if self._choice:
+            self.threads = self._choice.next()
+        tiles = self._tiles_done()
         start = time.perf_counter()
         status = self._team.walk()
+        if self._choice:
+            self._choice.record(
+                self.threads, self._tiles_done() - tiles, time.perf_counter() - start
+            )
         done = budget - int(control[w.BUDGET])
         if done:
             # At most 8 times more than the last estimate allowed: one slice may have been lucky.
@@ -215,6 +251,12 @@ class Executor:
         if status == w.AT_HOST and self._at_host:
             self._at_host(self)
         return int(status)
+
+    def _tiles_done(self) -> int:
+        """Tiles run since the beginning, counting those of the step under way."""
+        w, control = self._w, self._control
+        tiles = -(-int(control[w.BATCH_ROWS]) // self.program.tile_rows)
+        return int(control[w.STEP]) * tiles + int(control[w.NEXT_TILE :: w.LINE].sum())
 
     # ------------------------------------------------------------------ the last finite weights
 

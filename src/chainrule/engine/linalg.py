@@ -194,20 +194,17 @@ def outer_product(dW: Matrix, a: Matrix, delta: Matrix, add: bool, context: Cont
     """dW = aᵀ·delta, or dW += aᵀ·delta."""
     k, n = dW.shape
     m, size = a.shape[0], size_of(real)
-    if n == 1:
-        column = dW.reshape(k)
-        if not add:
-            clear(column)
-        for i in range(m):
-            scale = delta[i, 0]
-            for j in range(k):
-                column[j] += scale * a[i, j]
-    elif m > LONGEST:
+    if m > LONGEST:
         gemm(dW, a, delta, True, False, 1.0 if add else 0.0, context)
+        return
+    zeros = stack_scratch(real(0), MOST_LANES)
+    clear(carray(pointer(zeros, real), MOST_LANES))
+    start, row, column_step = (dW.ctypes.data, n * size, size) if add else (zeros, 0, 0)
+    if n == 1:
+        # One column: its transpose, deltaᵀ·a, has whole vectors.
+        blocks(dW.reshape(1, k), delta.ctypes.data, 0, size, a.ctypes.data, k * size, m, start, 0,
+               column_step)  # fmt: skip
     else:
-        zeros = stack_scratch(real(0), MOST_LANES)
-        clear(carray(pointer(zeros, real), MOST_LANES))
-        start, row, column_step = (dW.ctypes.data, n * size, size) if add else (zeros, 0, 0)
         blocks(dW, a.ctypes.data, size, k * size, delta.ctypes.data, n * size, m, start, row,
                column_step)  # fmt: skip
 
@@ -217,12 +214,11 @@ def back_product(da: Matrix, delta: Matrix, W: Matrix, context: Context) -> None
     """da = delta·Wᵀ."""
     m, k = da.shape
     n, size = delta.shape[1], size_of(real)
+    zeros = stack_scratch(real(0), MOST_LANES)
+    clear(carray(pointer(zeros, real), MOST_LANES))
     if n == 1:
-        column = W.reshape(k)
-        for i in range(m):
-            scale = delta[i, 0]
-            for j in range(k):
-                da[i, j] = scale * column[j]
+        # W is one column: its transpose is a row already.
+        blocks(da, delta.ctypes.data, size, size, W.ctypes.data, k * size, 1, zeros, 0, 0)
     elif m < 8:
         for i in range(m):
             for j in range(k):
@@ -233,8 +229,6 @@ def back_product(da: Matrix, delta: Matrix, W: Matrix, context: Context) -> None
         for j in range(k):
             for c in range(n):
                 transposed[c, j] = W[j, c]
-        zeros = stack_scratch(real(0), MOST_LANES)
-        clear(carray(pointer(zeros, real), MOST_LANES))
         blocks(da, delta.ctypes.data, n * size, size, copy, k * size, n, zeros, 0, 0)
     else:
         gemm(da, delta, W, False, True, 0.0, context)

@@ -19,7 +19,7 @@ from chainrule.engine.executor import Executor, NotFiniteError
 from chainrule.lowering import lower
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Adam, Optimizer
-from chainrule.prediction import Evaluator, Predictor, threads_for
+from chainrule.prediction import Evaluator, Predictor
 from chainrule.training.callbacks import Callback, Epoch
 from chainrule.training.history import Result, TrainingState
 from chainrule.training.progress import Progress
@@ -82,7 +82,8 @@ def train(
         validation_share: instead, the share of the rows to hold out, in (0, 1).
         metrics: names, computed after each epoch on the validation data, else on X.
         callbacks: called after each epoch; see :mod:`chainrule.training.callbacks`.
-        threads: how many; None chooses. The result does not depend on it.
+        threads: how many; None measures whether several are faster than one. The result does
+            not depend on it.
         progress: whether to show where it stands, on standard error.
         state: of an earlier training of this network, to go on from bit for bit.
 
@@ -123,10 +124,11 @@ def train(
         network, "train", batch_rows, optimizer, labels=task.y.labels,
         weighted=task.weights is not None, sources=sources, dtype=task.dtype,
     )  # fmt: skip
-    threads = threads_for(threads, program, batch_rows)
+    if threads is not None:
+        threads = whole("threads", threads)
     state = _state(state, optimizer, program.states * program.parameters, program.dtype, seed)
     network.use_dtype(program.dtype)
-    result = Result(state=state, threads=threads)
+    result = Result(state=state)
     start = time.perf_counter()
     assert network.loss is not None
     executor = Executor(
@@ -144,7 +146,7 @@ def train(
         raise DivergedError(error.step, optimizer.learning_rate, result) from None
     finally:
         state.epoch, state.step = executor.epoch, executor.step
-        result.seconds = time.perf_counter() - start
+        result.seconds, result.threads = time.perf_counter() - start, executor.threads
     return result
 
 
