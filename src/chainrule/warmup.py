@@ -46,7 +46,7 @@ def kernels() -> list[Kernel]:
         found += _declared_in(sys.modules[layer.__module__])
     # The gather itself is a template: what runs is made of it, for each type of source.
     found += [k for k in _declared_in(dataflow) if k is not dataflow.gather]
-    found += [dataflow.gather_from(dtype) for dtype in REALS]
+    found += [dataflow.gather_from(dtype, False) for dtype in REALS]
     return list(dict.fromkeys(found))
 
 
@@ -72,9 +72,7 @@ def _declared_in(module: ModuleType) -> list[Kernel]:
     return [value for value in vars(module).values() if isinstance(value, Kernel)]
 
 
-def warmup(
-    dtypes: Sequence[str] = ("float32", "float64"), report: Report | None = None
-) -> Warmup:
+def warmup(dtypes: Sequence[str] = ("float32", "float64"), report: Report | None = None) -> Warmup:
     """Compile all kernels, or load those that are compiled already.
 
     Args:
@@ -89,7 +87,8 @@ def warmup(
         ValueError: for another dtype.
     """
     chosen = list(dict.fromkeys(real_dtype(dtype) for dtype in dtypes))
-    cache.announced()
+    if report is not None:
+        cache.announced()
     start = time.perf_counter()
     work: list[tuple[str, Callable[[], object]]] = [
         ("walk", compiled_walk), ("wait", compiled_wait),

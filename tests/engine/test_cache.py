@@ -57,6 +57,27 @@ def test_two_processes_that_start_cold_at_once_and_a_third_that_finds_their_file
     assert compiled == {f: f.stat().st_mtime_ns for f in Path(place).rglob("*.nbc")}
 
 
+def said(process):
+    """What a process wrote to standard error."""
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    return err
+
+
+COLD = "chainrule: compiling kernels for this machine (once; later runs load them)\n"
+
+
+def test_the_first_process_says_once_that_it_compiles_and_later_ones_nothing(tmp_path):
+    environment = {"CHAINRULE_CACHE": str(tmp_path), "CHAINRULE_QUIET": ""}
+    assert said(start(script("float32", "float64"), **environment)) == COLD
+    assert said(start(script("float32", "float64"), **environment)) == ""
+
+
+def test_nothing_is_said_where_quiet_is_wanted(tmp_path):
+    place = str(tmp_path)
+    assert said(start(script("float32"), CHAINRULE_CACHE=place, CHAINRULE_QUIET="1")) == ""
+
+
 def test_nothing_can_be_written_anywhere(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
@@ -71,9 +92,9 @@ tempfile.mkdtemp = lambda **_: (_ for _ in ()).throw(PermissionError("nothing ca
     """
     process = start(
         before + script("float32", after=after), HOME=nowhere, XDG_CACHE_HOME=nowhere,
-        CHAINRULE_CACHE="",
+        CHAINRULE_CACHE="", CHAINRULE_QUIET="",
     )  # fmt: skip
-    assert output(process) == "right"
+    assert "compiling kernels that cannot be kept" in said(process)
 
 
 def test_only_a_temporary_place_can_be_written_and_it_is_removed_at_the_end(tmp_path):

@@ -1,6 +1,6 @@
 """Ensembles train like their members alone."""
 
-import _thread
+import signal
 import threading
 
 import numpy as np
@@ -57,9 +57,11 @@ def test_a_network_cannot_stand_twice_in_it():
         cr.train_ensemble([net, net], X, Y)
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal to a thread")
 def test_ctrl_c_ends_all_of_them():
     cr.train_ensemble(networks(2), X, Y, epochs=1)
-    timer = threading.Timer(0.3, _thread.interrupt_main)
+    main = threading.main_thread().ident
+    timer = threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         cr.train_ensemble(networks(4), X, Y, epochs=10**7)

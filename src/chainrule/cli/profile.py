@@ -57,9 +57,7 @@ def profile(
     from chainrule.glass.profile import profile as measure
 
     try:
-        found = measure(
-            _network(network, activation, loss, dtype), batch_size, optimizer=optimizer
-        )
+        found = measure(_network(network, activation, loss, dtype), batch_size, optimizer=optimizer)
     except (ValueError, OSError) as error:
         raise typer.Exit(complain(str(error))) from None
     if as_json:
@@ -68,16 +66,13 @@ def profile(
         _show(found)
 
 
-def _network(
-    what: str, activation: str | None, loss: str | None, dtype: str | None
-) -> "Network":
+def _network(what: str, activation: str | None, loss: str | None, dtype: str | None) -> "Network":
     if re.fullmatch(r"[0-9]+(-[0-9]+)+", what):
         sizes = [int(size) for size in what.split("-")]
         return _of_sizes(sizes, activation or "relu", loss, dtype)
     if not what.endswith(".safetensors"):
         raise ValueError(
-            "NETWORK must be layer sizes such as 784-100-10 or a file *.safetensors, "
-            f"not {what!r}"
+            f"NETWORK must be layer sizes such as 784-100-10 or a file *.safetensors, not {what!r}"
         )
     if activation or loss:
         raise ValueError("--activation and --loss are for layer sizes: a saved network has its own")
@@ -138,12 +133,16 @@ def _show(found: "Profile") -> None:
     names = ("phase", "µs", "share", "operations", "of limit", "bytes")
     taken = sum(max(map(len, column)) + 2 for column in zip(names, total, *cells, strict=True))
     room = max(console.width - taken, SHORTEST)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=True)
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False,
+        show_footer=True,
+    )  # fmt: skip
     table.add_column(names[0], total[0], no_wrap=True)
     table.add_column("computes", no_wrap=True)
     for name, foot in zip(names[1:], total[1:], strict=True):
-        style = "cyan" if name == "share" else ""
-        table.add_column(name, foot, justify="right", style=style, no_wrap=True)
+        bars = name == "share"
+        table.add_column(name, foot, justify="left" if bars else "right",
+                         style="cyan" if bars else "", no_wrap=True)  # fmt: skip
     for row, (phase, *figures) in zip(found.rows, cells, strict=True):
         table.add_row(phase, Text(shortened(row.equation, room)), *figures)
     console.print(table)

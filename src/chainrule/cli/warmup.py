@@ -19,9 +19,7 @@ def warmup() -> None:
         with Progress(*columns, console=terminal, transient=True) as bar:
             task = bar.add_task("")
             done = compile_all(
-                report=lambda k, of, name: bar.update(
-                    task, completed=k, total=of, description=name
-                )
+                report=lambda k, of, name: bar.update(task, completed=k, total=of, description=name)
             )
     else:
         done = compile_all(report=_line)

@@ -13,7 +13,7 @@ REPEATS = 5  # of which the fastest counts: others were disturbed
 def repeat(times: int, address: int, operands: int, regions: int, context: int) -> None:
     """Call the kernel at an address so many times (compiled code only)."""
     for _ in range(times):
-        call_kernel(address, operands, regions, context)
+        call_kernel(address, operands, regions, context)  # type: ignore[call-arg]
 
 
 @functools.cache

@@ -57,6 +57,9 @@ def shapes_of(
     """
     kernel = instruction.kernel
     found: dict[str, Shape] = {}
+    if length is None:
+        flat = (instruction.operands[n] for n, k in kernel.operands.items() if k == "range")
+        length = next((b.shape[0] for b in flat if isinstance(b, Buffer)), None)
     for name, operand in instruction.operands.items():
         if not isinstance(operand, Buffer) or operand.role == "scalar":
             found[name] = ()
@@ -75,7 +78,7 @@ def _shape(kind: str, buffer: Buffer, rows: int, slots: int, length: int | None)
     if kind == "sums":  # the first of the two sums of each slot
         return (shape[0], 1) if len(shape) == 2 else (1,)
     if kind == "slots":
-        return (slots, shape[1] if length is None else length)
+        return (slots, shape[1] if length is None else length)  # slots are padded
     if kind == "range":
         return shape if length is None else (length,)
     return shape
@@ -160,7 +163,9 @@ def bytes_moved(
         for name in names:
             operand = instruction.operands.get(name)
             if isinstance(operand, Buffer) and operand.role != "scalar":
-                size = itemsize if operand.kind == "real" or operand.role == "source" else 8
+                if operand.role == "source":  # taken to be of the type that it is read as
+                    operand = instruction.writes[0]
+                size = itemsize if operand.kind == "real" else 8
                 total += math.prod(shapes[name]) * size
     return total
 

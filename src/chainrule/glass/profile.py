@@ -124,11 +124,12 @@ class Profile:
         lines.append(("total", "", f"{self.total_seconds * 1e6:.3f}", "",
                       f"{self.operations:,}", "", f"{self.bytes:,}"))  # fmt: skip
         widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
-        texts = (
-            [c.ljust(w) if k < 2 else c.rjust(w) for k, (c, w) in enumerate(zip(line, widths, strict=True))]
-            for line in lines
-        )
-        return "\n".join([*("  ".join(text).rstrip() for text in texts), self.summary()])
+        texts = []
+        for line in lines:
+            padded = [c.ljust(w) if k < 2 else c.rjust(w)
+                      for k, (c, w) in enumerate(zip(line, widths, strict=True))]  # fmt: skip
+            texts.append("  ".join(padded).rstrip())
+        return "\n".join([*texts, self.summary()])
 
     def to_dict(self) -> dict[str, Any]:
         """Everything in plain numbers and texts, for JSON."""
@@ -328,7 +329,7 @@ def _random_data(network: Network, rows: int) -> dict[str, np.ndarray]:
     assert network.loss is not None
     rng = np.random.default_rng(0)
     real = REALS[network.dtype]
-    X = rng.standard_normal((rows, network.inputs), real)
+    X = rng.normal(size=(rows, network.inputs)).astype(real)
     shape = (rows, network.outputs)
     if "labels" in network.loss.forms and network.outputs > 1:
         return {"X": X, "Y": rng.integers(0, network.outputs, rows)}
