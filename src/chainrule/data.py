@@ -163,9 +163,18 @@ def weights(sample_weight: Any, class_weight: Any, y: Targets, rows: int) -> np.
             raise ValueError("sample_weight must not be negative")
     if class_weight is not None:
         total = total * _class_weights(class_weight, y)
-    if total.sum() <= 0:
+    return mean_one(total)
+
+
+def mean_one(weights: np.ndarray) -> np.ndarray:
+    """Weights scaled to mean one.
+
+    Raises:
+        ValueError: if they are all 0.
+    """
+    if weights.sum() <= 0:
         raise ValueError("the weights of the examples sum to 0")
-    return np.asarray(total / total.mean())
+    return np.asarray(weights / weights.mean())
 
 
 def _class_weights(class_weight: Any, y: Targets) -> np.ndarray:

@@ -93,6 +93,8 @@ class Network:
         seed: int = 0,
         dtype: Any = None,
     ) -> None:
+        if not hasattr(layers, "__iter__"):
+            raise ValueError(f"layers must be a list of layers, not {layers!r}")
         self.layers = tuple(layers)
         if not self.layers:
             raise ValueError("a network needs at least one layer")

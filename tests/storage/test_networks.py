@@ -120,7 +120,6 @@ OWN = {
 
 
 @pytest.mark.parametrize("kind", OWN)
-@pytest.mark.xfail(reason="the file holds a name that no registry knows when it is read again")
 def test_what_could_not_be_read_again_is_not_written(kind, path):
     net = cr.Network([OWN[kind]], inputs=2)
     with pytest.raises(ValueError, match=f"the {kind} 'mine' is not registered"):

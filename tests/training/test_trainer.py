@@ -476,7 +476,6 @@ def test_weights_have_mean_one_over_the_rows_that_are_trained_on(plain):
     np.testing.assert_allclose(other.parameters["W1"], reference.parameters["dense1.W"], rtol=1e-12)
 
 
-@pytest.mark.xfail(reason="the rows that are left after the split are not looked at again")
 def test_weights_that_leave_nothing_to_train_on_are_refused():
     net = classifier()
     weights = np.zeros(40)

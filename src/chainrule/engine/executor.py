@@ -16,6 +16,7 @@ from chainrule.engine.threads import Team, cores, sleep_address
 
 SLICE = 0.04  # seconds after which Python gets control back, about
 SNAPSHOT = 0.05  # seconds between two snapshots
+FIRST_EPOCHS = 1024  # whose losses there is room for at first
 FOREVER = 2**62
 
 
@@ -119,7 +120,7 @@ class Executor:
         self._w = walker
         self._at_host = at_host
         self._start = cursor
-        self.losses = np.zeros(max(epochs, 1))
+        self.losses = np.zeros(min(max(epochs, 1), FIRST_EPOCHS))
         self._order = np.arange(rows if shuffled else 0, dtype=np.int64)
         self._contexts = contexts_for(
             program, most, seed, self._order.ctypes.data if shuffled else 0
@@ -215,6 +216,11 @@ class Executor:
 
     def advance(self, epoch: int) -> None:
         """Run one slice, at most until ``epoch`` epochs are completed; see :meth:`run`."""
+        room = self._start[0] + self.losses.size
+        if self.epoch >= room:
+            self.losses = np.concatenate([self.losses, np.zeros(self.losses.size)])
+            room = self._start[0] + self.losses.size
+        epoch = min(epoch, room)
         if self.program.ranges:
             self._take_snapshot()
         if self._slice(epoch, FOREVER) == self._w.NOT_FINITE:
@@ -252,6 +258,10 @@ class Executor:
             self._at_host(self)
         return int(status)
 
+    def _losses_so_far(self) -> np.ndarray:
+        """The losses of the epochs completed, and of the one under way."""
+        return self.losses[: self.epoch - self._start[0] + 1]
+
     def _tiles_done(self) -> int:
         """Tiles run since the beginning, counting those of the step under way."""
         w, control = self._w, self._control
@@ -271,9 +281,9 @@ class Executor:
         state = self.binding.state
         self._snapshot = (
             self.binding.parameters.copy(), None if state is None else state.copy(),
-            self.losses.copy(), control[w.EPOCH], control[w.BATCH], control[w.STEP],
+            self._losses_so_far().copy(), control[w.EPOCH], control[w.BATCH], control[w.STEP],
         )  # fmt: skip
-        self._snapshot_time = now
+        self._snapshot_time = time.perf_counter()
 
     def _last_finite(self, step: int) -> None:
         """Go back to the last step after which the parameters were finite, by repeating them."""
@@ -286,7 +296,8 @@ class Executor:
             self.binding.parameters[:] = parameters
             if self.binding.state is not None and state is not None:
                 self.binding.state[:] = state
-            self.losses[:] = losses
+            self.losses[:] = 0
+            self.losses[: losses.size] = losses
             control[w.EPOCH], control[w.BATCH], control[w.STEP] = epoch, batch, first
             control[w.SEGMENT], control[w.NEXT_TILE :] = 0, 0
             while self.step < step:

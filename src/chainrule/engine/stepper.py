@@ -100,8 +100,11 @@ class Stepper:
         }[buffer.region]  # fmt: skip
         assert memory is not None
         kinds = {"real": REALS[self.program.dtype], "int64": np.int64, "float64": np.float64}
-        rows = {layout.TILE_ROWS: int(context["rows"]), layout.USED_SLOTS: int(context["slots"])}
-        shape = (rows.get(buffer.shape[0], buffer.shape[0]), *buffer.shape[1:])
+        if buffer.shape[0] == layout.USED_SLOTS:  # from the buffer's place to the slot's end
+            slots = memory.reshape(self.program.slots, -1)[: int(context["slots"])]
+            return slots[:, buffer.offset :].view(kinds[buffer.kind])
+        rows = int(context["rows"]) if buffer.shape[0] == layout.TILE_ROWS else buffer.shape[0]
+        shape = (rows, *buffer.shape[1:])
         size = int(np.prod(shape)) * buffer.itemsize(self.program.dtype)
         raw = memory.view(np.uint8)[buffer.offset : buffer.offset + size]
         return raw.view(kinds[buffer.kind]).reshape(shape)

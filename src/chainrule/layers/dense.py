@@ -108,6 +108,7 @@ class Dense:
         ):
             raise ValueError(f"a layer's name must be an identifier, not {self.name!r}")
         if isinstance(self.activation, Sequence) and not isinstance(self.activation, str):
+            object.__setattr__(self, "activation", tuple(self.activation))
             entries = tuple(activations.find(entry) for entry in self.activation)
             if len(entries) != self.units:
                 raise ValueError(

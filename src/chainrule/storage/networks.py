@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from chainrule.activations import activations
 from chainrule.engine.dtypes import REALS
+from chainrule.initializers import find as find_initializer
 from chainrule.network import Network
 
 FORMAT = "chainrule.network.1"
@@ -25,6 +27,8 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
 
     Raises:
         OSError: if it cannot be written.
+        ValueError: if an activation or initializer is in no registry, so that the file could not
+            be read again.
 
     >>> import chainrule as cr, tempfile, os
     >>> net = cr.Network([cr.Dense(2, "softmax")], inputs=3, seed=7)
@@ -36,9 +40,25 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     """
     from safetensors.numpy import save as to_bytes
 
+    _check_registered(network)
     tensors = {name: np.ascontiguousarray(value) for name, value in network.parameters.items()}
     metadata = {"format": FORMAT, "network": json.dumps(network.to_dict())}
     write_whole(Path(path), to_bytes(tensors, metadata))
+
+
+def _check_registered(network: Network) -> None:
+    """Refuse what :func:`load` would not find again."""
+    for layer in network.layers:
+        for activation in layer.output_activations():
+            if activation.name not in activations:
+                raise ValueError(f"the activation {activation.name!r} is not registered")
+        for parameter in layer.parameters(1):
+            try:
+                find_initializer(str(parameter.initializer))
+            except ValueError:
+                raise ValueError(
+                    f"the initializer {str(parameter.initializer)!r} is not registered"
+                ) from None
 
 
 def write_whole(path: Path, content: bytes) -> None:

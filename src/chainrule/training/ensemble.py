@@ -74,7 +74,8 @@ def train_ensemble(
     with ThreadPoolExecutor(max_workers=workers) as pool:
         pending = [pool.submit(one, n, s) for n, s in zip(networks, seeds, strict=True)]
         try:
-            wait(pending)
+            while wait(pending, timeout=0.05).not_done:
+                pass  # a wait without end would not let Ctrl-C through everywhere
         except BaseException:
             stop.set()
             for future in pending:

@@ -96,7 +96,7 @@ def checked(
         return Task(network, X, targets, weights, None, chosen)
     kept, held = _split(X.shape[0], validation_share, seed)
     if weights is not None:
-        weights = weights[kept] / weights[kept].mean()
+        weights = data.mean_one(weights[kept])
     held_out = Validation(X[held], targets.rows(held))
     return Task(network, X[kept], targets.rows(kept), weights, held_out, chosen)
 

@@ -25,6 +25,8 @@ from chainrule.training.history import Result, TrainingState
 from chainrule.training.progress import Progress
 from chainrule.training.task import Task, checked
 
+MOST_EPOCHS = 2**31 - 1
+
 
 class DivergedError(ArithmeticError):
     """The loss or the weights overflowed; the network keeps its last finite weights.
@@ -107,6 +109,10 @@ def train(
     """
     optimizer = _optimizer(optimizer, state)
     epochs = whole("epochs", epochs)
+    if epochs > MOST_EPOCHS:
+        raise ValueError(f"epochs must be at most {MOST_EPOCHS}, not {epochs}")
+    if not isinstance(shuffle, bool):
+        raise ValueError(f"shuffle must be True or False, not {shuffle!r}")
     if seed is None:
         seed = state.seed if state else network.seed
     seed = checked_seed(seed)
