@@ -13,20 +13,21 @@ for. The same body serves float32 and float64: the names ``real`` and those of d
 are bound anew for each.
 """
 
-import dis
-import importlib
 import inspect
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from types import FunctionType
 from typing import Annotated, Any, Protocol
 
-import numpy as np
-
 from chainrule.engine import cache
-from chainrule.engine.dtypes import REALS
+from chainrule.engine.device import Device, Intrinsic, device, int32, jit, real
 from chainrule.engine.layout import OPERAND_WORDS
+
+__all__ = [
+    "Constant", "Context", "Device", "EquationLike", "Flat", "Integers", "Intrinsic", "Kernel",
+    "Matrix", "Range", "Scalar", "Slots", "Source", "Sums", "Vector", "device", "int32", "kernel",
+    "real",
+]  # fmt: skip
 
 # What an operand can be. Rows and columns are the record's; all arrays are contiguous.
 Matrix = Annotated[Any, "matrix"]  #: reals (rows, columns)
@@ -58,114 +59,6 @@ class EquationLike(Protocol):
     def renamed(self, names: Mapping[str, str]) -> "EquationLike": ...
 
     def text(self) -> str: ...
-
-
-def real(x: float) -> float:
-    """Make a literal a number of the program's dtype (compiled code only)."""
-    return x
-
-
-def int32(x: int) -> int:
-    """A 32-bit integer (compiled code only)."""
-    return x
-
-
-class Device:
-    """A function that kernels call; compiled into them, once for each dtype.
-
-    Args:
-        function: the body for every dtype that has none of its own.
-        bodies: bodies for a dtype, by its name.
-        fastmath: LLVM flags, such as ``{"reassoc"}`` for a plain reduction.
-        replaced: values for some of the function's global names.
-        inline: whether to inline it by force: a loop becomes vector instructions only if all that
-            it calls is inlined. Not worth the code for what loops itself.
-    """
-
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        bodies: Mapping[str, Callable[..., Any]] | None = None,
-        fastmath: Iterable[str] = (),
-        replaced: Mapping[str, Any] | None = None,
-        inline: bool = True,
-    ) -> None:
-        self.inline = inline
-        self.function = function
-        self.bodies = dict(bodies or {})
-        self.fastmath = set(fastmath)
-        self.replaced = dict(replaced or {})
-        self._compiled: dict[str, Any] = {}
-
-    def __call__(self, *args: Any) -> Any:
-        return self.function(*args)
-
-    def resolve(self, dtype: str) -> Any:
-        if dtype not in self._compiled:
-            body = self.bodies.get(dtype, self.function)
-            self._compiled[dtype] = _jit(body, dtype, self.replaced, self.fastmath, self.inline)
-        return self._compiled[dtype]
-
-    def with_globals(self, **replaced: Any) -> "Device":
-        """The same function with other values under some of its global names."""
-        replaced = {**self.replaced, **replaced}
-        return Device(self.function, self.bodies, self.fastmath, replaced, self.inline)
-
-
-def device(
-    *, fastmath: Iterable[str] = (), inline: bool = True, **bodies: Callable[..., Any]
-) -> Callable[[Callable[..., Any]], Device]:
-    """Make a function a :class:`Device`; keywords give bodies for a dtype."""
-    return lambda function: Device(function, bodies, fastmath, inline=inline)
-
-
-class Intrinsic:
-    """A function of a module that imports Numba, named before it is loaded."""
-
-    def __init__(self, name: str, module: str = "chainrule.engine.intrinsics") -> None:
-        self.name, self.module = name, module
-
-    def __call__(self, *_args: Any) -> Any:
-        raise TypeError(f"{self.name} exists in compiled code only")
-
-    def resolve(self, _dtype: str) -> Any:
-        return getattr(importlib.import_module(self.module), self.name)
-
-
-def bind(body: Callable[..., Any], dtype: str, replaced: Mapping[str, Any]) -> FunctionType:
-    """Copy a function with its globals bound for one dtype."""
-    bound: dict[str, Any] = {}
-    used = {i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL"}
-    for name, value in {**body.__globals__, **replaced}.items():
-        if value is real:
-            bound[name] = REALS[dtype]
-        elif value is int32:
-            bound[name] = np.int32
-        elif isinstance(value, Device | Intrinsic):
-            if name in used:
-                bound[name] = value.resolve(dtype)
-        else:
-            bound[name] = value
-    copy = FunctionType(body.__code__, bound, body.__name__, body.__defaults__, body.__closure__)
-    copy.__qualname__ = body.__qualname__
-    return copy
-
-
-def _jit(
-    body: Callable[..., Any],
-    dtype: str,
-    replaced: Mapping[str, Any],
-    fastmath: set[str],
-    inline: bool,
-) -> Any:
-    import numba
-
-    # What only kernels call needs no way in from Python or C.
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    function = bind(body, dtype, replaced)
-    return numba.njit(
-        function, error_model="numpy", fastmath=fastmath, nogil=True, forceinline=inline, **options
-    )
 
 
 class Kernel:
@@ -229,7 +122,7 @@ class Kernel:
 
         from chainrule.engine import views
 
-        body = _jit(self.body, dtype, self.replaced, self.fastmath, inline=True)
+        body = jit(self.body, dtype, self.replaced, self.fastmath, inline=True)
         names: dict[str, Any] = {"__name__": self.body.__module__, "body": body}
         arguments = []
         for k, kind in enumerate(self.operands.values()):

@@ -9,9 +9,9 @@ import numba
 import numpy as np
 from numba import carray
 
+from chainrule.engine.device import bind
 from chainrule.engine.dtypes import REALS
 from chainrule.engine.intrinsics import load, pointer, size_of
-from chainrule.engine.kernel import bind
 from chainrule.engine.layout import CONTEXT
 
 real = np.float64  # bound anew for each dtype
