@@ -3,6 +3,8 @@
 Each is a few lines of LLVM. Addresses are arguments, never constants.
 """
 
+import platform
+
 from llvmlite import ir
 from numba import carray, types
 from numba.core import cgutils
@@ -10,7 +12,7 @@ from numba.extending import intrinsic
 
 __all__ = [
     "atomic_add", "atomic_load", "atomic_store", "call_gemm", "call_kernel", "call_sleep", "carray",
-    "float_bits", "float_from_bits", "load", "pointer", "size_of",
+    "float_bits", "float_from_bits", "load", "pointer", "relax", "size_of",
 ]  # fmt: skip
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
@@ -130,6 +132,20 @@ def call_gemm(_typing, address, trans_a, trans_b, m, n, k, a, lda, b, ldb, beta,
     i, flag = types.int64, types.boolean
     signature = types.void(i, flag, flag, i, i, i, i, i, i, i, beta, i, i)
     return signature, codegen
+
+
+@intrinsic
+def relax(_typing):
+    """Tell the processor that this is a waiting loop: a core that shares its units gets them."""
+
+    def codegen(context, builder, _signature, _args):
+        if platform.machine().lower() in ("x86_64", "amd64"):
+            kind = ir.FunctionType(ir.VoidType(), [])
+            pause = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse2.pause")
+            builder.call(pause, [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
 
 
 def _place(builder, address):

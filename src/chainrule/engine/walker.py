@@ -15,6 +15,7 @@ from chainrule.engine.intrinsics import (
     call_kernel,
     call_sleep,
     load,
+    relax,
 )
 from chainrule.engine.layout import ARENA, CHUNKS, EACH, HOST, SLOT, TILES
 from chainrule.engine.random import shuffle as shuffle_device
@@ -29,7 +30,7 @@ LINE = 8
 #: Why the walk came back.
 DONE, BUDGET_SPENT, AT_HOST, NOT_FINITE = range(4)
 
-SPINS = 4000
+SPINS = 12000  # with a pause each: some 300 µs
 NAP = 50  # microseconds
 
 compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -47,6 +48,7 @@ def wait_for_change(control, index, value):
     spins = 0
     while atomic_load(word_at(control, index)) == value:
         spins += 1
+        relax()
         if spins > SPINS:
             call_sleep(control[SLEEP], NAP)
 
