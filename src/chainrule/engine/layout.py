@@ -11,9 +11,6 @@ import numpy as np
 # Regions, by their place in a worker's region table.
 PARAMETERS, STATE, GRADIENTS, SLOT, SLOTS, ARENA, SCALARS, SOURCES = range(8)
 REGIONS = 8
-REGION_NAMES = (
-    "parameters", "state", "gradients", "slot", "slots", "arena", "scalars", "sources",
-)  # fmt: skip
 
 # Words of an operand record. The offset and the stride (per time step) count bytes.
 REGION, OFFSET, STRIDE, ROWS, COLUMNS = range(5)
@@ -32,7 +29,6 @@ PHASE_NAMES = ("forward", "backward", "reduce", "update")
 # Kinds of segments: once per row tile; by every worker for itself; once per range of the flat
 # vectors; a return to the host.
 TILES, EACH, CHUNKS, HOST = range(4)
-SEGMENT_NAMES = ("tiles", "each", "chunks", "host")
 
 #: What a kernel may know beyond its operands.
 CONTEXT = np.dtype(

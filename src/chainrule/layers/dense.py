@@ -132,8 +132,7 @@ class Dense:
 
     def __repr__(self) -> str:
         names = [str(entry) for entry in self.output_activations()]
-        text = f"Dense({self.units}, {names[0] if len(names) == 1 else names!r}"
-        text = text if len(names) > 1 else f"Dense({self.units}, {names[0]!r}"
+        text = f"Dense({self.units}, {(names[0] if len(names) == 1 else names)!r}"
         text += "" if self.bias else ", bias=False"
         return text + (f", name={self.name!r})" if self.name else ")")
 
