@@ -93,13 +93,19 @@ def weigh_losses(out: Vector, x: Vector, w: Vector, context: Context) -> None:
         out[r] = w[r] * x[r]
 
 
+@device(fastmath={"reassoc"})
+def float64_total(x: Vector) -> float:
+    """Σᵢ xᵢ in float64."""
+    s = 0.0
+    for r in range(x.size):
+        s += x[r]
+    return s
+
+
 @kernel(Equation("total", total + apply("sum_rows", losses)))
 def sum_losses(total: Sums, losses: Vector, context: Context) -> None:
     """Add the losses of the tile to its slot's sum, which starts at 0 in the slot's first tile."""
-    s = 0.0
-    for r in range(losses.size):
-        s += losses[r]
-    total[0, 0] = s + (total[0, 0] if context.accumulate else 0.0)
+    total[0, 0] = float64_total(losses) + (total[0, 0] if context.accumulate else 0.0)
 
 
 @kernel(Equation("loss", apply("sum_rows", slots) / m))

@@ -57,6 +57,14 @@ def test_two_processes_that_start_cold_at_once_and_a_third_that_finds_their_file
     assert compiled == {f: f.stat().st_mtime_ns for f in Path(place).rglob("*.nbc")}
 
 
+def test_what_two_processes_stored_for_two_dtypes_is_not_mixed_up_by_a_third(tmp_path):
+    place = str(tmp_path / "kernels")
+    for dtype in ("float32", "float64"):  # alone, so that both number their functions alike
+        assert output(start(script(dtype), CHAINRULE_CACHE=place)) == "right"
+    for both in (("float32", "float64"), ("float64", "float32")):
+        assert output(start(script(*both), CHAINRULE_CACHE=place)) == "right"
+
+
 def said(process):
     """What a process wrote to standard error."""
     _, err = process.communicate(timeout=200)

@@ -8,6 +8,7 @@ import numpy as np
 from chainrule.engine import layout
 from chainrule.engine.blas import gemm_address
 from chainrule.engine.dtypes import ALIGNMENT, REALS
+from chainrule.engine.products import product_address
 from chainrule.engine.program import Buffer, Operand, Program
 from chainrule.engine.sources import describe
 
@@ -116,6 +117,7 @@ def contexts_for(program: Program, workers: int, seed: int, order: int) -> np.nd
     contexts = np.zeros(workers, layout.CONTEXT)
     contexts["seed"], contexts["order"] = seed, order
     contexts["gemm"] = gemm_address(program.dtype)
+    contexts["product"] = product_address(program.dtype)
     contexts["worker"] = np.arange(workers)
     contexts["rate_factor"] = 1
     return contexts

@@ -101,7 +101,10 @@ def bind(body: Callable[..., Any], dtype: str, replaced: Mapping[str, Any]) -> F
         else:
             bound[name] = value
     copy = FunctionType(body.__code__, bound, body.__name__, body.__defaults__, body.__closure__)
-    copy.__qualname__ = body.__qualname__
+    # Symbols of compiled code are made of this name, the types of the arguments and a running
+    # number: two dtypes that were stored by two processes could share all three, and the linker
+    # would take the first for both.
+    copy.__qualname__ = f"{body.__qualname__}_{dtype}"
     return copy
 
 

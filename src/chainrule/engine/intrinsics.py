@@ -11,7 +11,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 __all__ = [
-    "atomic_add", "atomic_load", "atomic_store", "call_gemm", "call_kernel", "call_sleep", "carray",
+    "atomic_add", "atomic_load", "atomic_store", "call_gemm", "call_kernel", "call_product",
+    "call_sleep", "carray",
     "float_bits", "float_from_bits", "load", "pointer", "relax", "size_of",
 ]  # fmt: skip
 
@@ -132,6 +133,19 @@ def call_gemm(_typing, address, trans_a, trans_b, m, n, k, a, lda, b, ldb, beta,
     i, flag = types.int64, types.boolean
     signature = types.void(i, flag, flag, i, i, i, i, i, i, i, beta, i, i)
     return signature, codegen
+
+
+@intrinsic
+def call_product(_typing, address, c, m, n, a, a_row, a_step, b, b_step, k, start, start_row,
+                 start_column):  # fmt: skip
+    """Call the product of :mod:`chainrule.engine.products` at an address."""
+
+    def codegen(context, builder, _signature, args):
+        product = ir.FunctionType(ir.VoidType(), [I64] * 12)
+        builder.call(builder.inttoptr(args[0], product.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 13), codegen
 
 
 @intrinsic

@@ -131,7 +131,7 @@ class Kernel:
             arguments.append(f"view_{kind}(operands + {record}, regions, context[0])")
         names["context_of"] = views.context_of
         entry = cache.entry_point(
-            self.name,
+            f"{self.name}_{dtype}",
             "(operands, regions, address)",
             f"context = context_of(address); body({', '.join(arguments)}, context[0])",
             names,

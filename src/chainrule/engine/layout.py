@@ -47,6 +47,7 @@ CONTEXT = np.dtype(
         ("start", "i8"),  # this range of the flat vectors ...
         ("stop", "i8"),  # ... and its end
         ("gemm", "i8"),  # address of BLAS gemm for the program's dtype
+        ("product", "i8"),  # address of the product in register blocks for it
         ("worker", "i8"),
         ("divisor", "f8"),  # what the sums of this batch are divided by: its rows, or 1
         ("rate_factor", "f8"),  # of this range's parameter segment

@@ -28,20 +28,14 @@ from chainrule.engine.kernel import (
 
 MICROKERNEL = "chainrule.engine.microkernel"
 call_gemm = Intrinsic("call_gemm")
+call_product = Intrinsic("call_product")
 size_of = Intrinsic("size_of")
 pointer = Intrinsic("pointer")
 carray = Intrinsic("carray")
-vector_lanes = Intrinsic("vector_lanes", MICROKERNEL)
 stack_scratch = Intrinsic("stack_scratch", MICROKERNEL)
-eight_rows = Intrinsic("eight_rows", MICROKERNEL)
-eight_rows_masked = Intrinsic("eight_rows_masked", MICROKERNEL)
-one_row = Intrinsic("one_row", MICROKERNEL)
-one_row_masked = Intrinsic("one_row_masked", MICROKERNEL)
-one_row_of_four = Intrinsic("one_row_of_four", MICROKERNEL)
 
 LONGEST = 1024  # inner dimension up to which blocks are used
 TRANSPOSED = 8192  # elements of W that are transposed on the stack
-MOST_LANES = 16
 
 
 @device(inline=False)
@@ -71,90 +65,26 @@ def fill_rows(z: Matrix, b: Vector) -> None:
             z[i, c] = b[c]
 
 
-@device()
-def add_rows(db: Vector, delta: Matrix) -> None:
-    """db += Σᵢ deltaᵢ."""
-    if db.size == 1:
-        total = db[0]
-        for i in range(delta.shape[0]):
-            total += delta[i, 0]
-        db[0] = total
-    else:
-        for i in range(delta.shape[0]):
-            for k in range(db.size):
-                db[k] += delta[i, k]
-
-
-@device(fastmath={"reassoc", "contract"})
-def row_dot_row(a: Matrix, i: int, b: Matrix, j: int) -> float:
-    """Σₖ aᵢₖ bⱼₖ."""
+@device(fastmath={"reassoc"})
+def column_total(x: Matrix) -> float:
+    """Σᵢ xᵢ of a matrix of one column."""
     total = real(0)
-    for k in range(a.shape[1]):
-        total += a[i, k] * b[j, k]
+    for i in range(x.shape[0]):
+        total += x[i, 0]
     return total
 
 
-@device(inline=False)
-def blocks(
-    out: Matrix, a: int, a_row: int, a_step: int, b: int, b_step: int, k: int,
-    start: int, start_row: int, start_column: int,
-) -> None:  # fmt: skip
-    """out = start + A·B, with A and start given by address and strides in bytes, B by rows."""
-    m, n = out.shape
-    size, lanes = size_of(real), vector_lanes(real(0))
-    c, c_row = out.ctypes.data, out.shape[1] * size_of(real)
-    if m == 1:
-        single_row(out, a, a_step, b, b_step, k, start, start_column)
-        return
-    for column in range(0, n, lanes):
-        some = min(lanes, n - column)
-        b_at, c_at = b + column * size, c + column * size
-        s_at = start + column * start_column
-        for i in range(0, m, 8):
-            count = min(8, m - i)
-            if some == lanes:
-                eight_rows(
-                    a + i * a_row,
-                    a_row,
-                    a_step,
-                    b_at,
-                    b_step,
-                    s_at + i * start_row,
-                    start_row,
-                    c_at + i * c_row,
-                    c_row,
-                    k,
-                    count,
-                    some,
-                    real(0),
-                )
-            else:
-                eight_rows_masked(a + i * a_row, a_row, a_step, b_at, b_step,
-                                  s_at + i * start_row, start_row, c_at + i * c_row, c_row, k,
-                                  count, some, real(0))  # fmt: skip
-
-
 @device()
-def single_row(
-    out: Matrix, a: int, a_step: int, b: int, b_step: int, k: int, start: int, start_column: int
-) -> None:
-    """The same for one row: four vectors at once, as each waits for its last multiplication."""
-    n, size, lanes, c = out.shape[1], size_of(real), vector_lanes(real(0)), out.ctypes.data
-    column = 0
-    if start_column != 0:
-        while column + 4 * lanes <= n:
-            at = column * size
-            one_row_of_four(a, 0, a_step, b + at, b_step, start + at, 0, c + at, 0, k, 1, lanes,
-                            real(0))  # fmt: skip
-            column += 4 * lanes
-    while column < n:
-        some = min(lanes, n - column)
-        at, s_at = column * size, start + column * start_column
-        if some == lanes:
-            one_row(a, 0, a_step, b + at, b_step, s_at, 0, c + at, 0, k, 1, some, real(0))
-        else:
-            one_row_masked(a, 0, a_step, b + at, b_step, s_at, 0, c + at, 0, k, 1, some, real(0))
-        column += lanes
+def total_of_rows(db: Vector, delta: Matrix, add: bool, context: Context) -> None:
+    """db = Σᵢ deltaᵢ, or db += Σᵢ deltaᵢ: the product of a row of ones and delta."""
+    m, n = delta.shape
+    if n == 1:
+        db[0] = column_total(delta) + (db[0] if add else real(0))
+    else:
+        size, at = size_of(real), db.ctypes.data
+        start, step = (at, size) if add else (0, 0)
+        call_product(context.product, at, 1, n, 0, 0, 0, delta.ctypes.data, n * size, m, start, 0,
+                     step)  # fmt: skip
 
 
 @device()
@@ -162,12 +92,9 @@ def affine_product(z: Matrix, a: Matrix, W: Matrix, b: Vector, context: Context)
     """z = a·W + b."""
     m, n = z.shape
     k, size = a.shape[1], size_of(real)
-    if n == 1:
-        w = W.reshape(1, k)
-        for i in range(m):
-            z[i, 0] = b[0] + row_dot_row(a, i, w, 0)
-    elif k <= LONGEST:
-        blocks(z, a.ctypes.data, k * size, size, W.ctypes.data, n * size, k, b.ctypes.data, 0, size)
+    if k <= LONGEST:
+        call_product(context.product, z.ctypes.data, m, n, a.ctypes.data, k * size, size,
+                     W.ctypes.data, n * size, k, b.ctypes.data, 0, size)  # fmt: skip
     else:
         fill_rows(z, b)
         gemm(z, a, W, False, False, 1.0, context)
@@ -177,14 +104,10 @@ def affine_product(z: Matrix, a: Matrix, W: Matrix, b: Vector, context: Context)
 def add_product(z: Matrix, a: Matrix, W: Matrix, context: Context) -> None:
     """z += a·W."""
     m, n = z.shape
-    k, size = a.shape[1], size_of(real)
-    if n == 1:
-        w = W.reshape(1, k)
-        for i in range(m):
-            z[i, 0] += row_dot_row(a, i, w, 0)
-    elif k <= LONGEST:
-        at = z.ctypes.data
-        blocks(z, a.ctypes.data, k * size, size, W.ctypes.data, n * size, k, at, n * size, size)
+    k, size, at = a.shape[1], size_of(real), z.ctypes.data
+    if k <= LONGEST:
+        call_product(context.product, at, m, n, a.ctypes.data, k * size, size, W.ctypes.data,
+                     n * size, k, at, n * size, size)  # fmt: skip
     else:
         gemm(z, a, W, False, False, 1.0, context)
 
@@ -193,42 +116,40 @@ def add_product(z: Matrix, a: Matrix, W: Matrix, context: Context) -> None:
 def outer_product(dW: Matrix, a: Matrix, delta: Matrix, add: bool, context: Context) -> None:
     """dW = aᵀ·delta, or dW += aᵀ·delta."""
     k, n = dW.shape
-    m, size = a.shape[0], size_of(real)
+    m, size, at = a.shape[0], size_of(real), dW.ctypes.data
+    start, row, step = (at, n * size, size) if add else (0, 0, 0)
     if m > LONGEST:
         gemm(dW, a, delta, True, False, 1.0 if add else 0.0, context)
-        return
-    zeros = stack_scratch(real(0), MOST_LANES)
-    clear(carray(pointer(zeros, real), MOST_LANES))
-    start, row, column_step = (dW.ctypes.data, n * size, size) if add else (zeros, 0, 0)
-    if n == 1:
+    elif n == 1:
         # One column: its transpose, deltaᵀ·a, has whole vectors.
-        blocks(dW.reshape(1, k), delta.ctypes.data, 0, size, a.ctypes.data, k * size, m, start, 0,
-               column_step)  # fmt: skip
+        call_product(context.product, at, 1, k, delta.ctypes.data, 0, size, a.ctypes.data,
+                     k * size, m, start, 0, step)  # fmt: skip
     else:
-        blocks(dW, a.ctypes.data, size, k * size, delta.ctypes.data, n * size, m, start, row,
-               column_step)  # fmt: skip
+        call_product(context.product, at, k, n, a.ctypes.data, size, k * size,
+                     delta.ctypes.data, n * size, m, start, row, step)  # fmt: skip
 
 
 @device()
 def back_product(da: Matrix, delta: Matrix, W: Matrix, context: Context) -> None:
     """da = delta·Wᵀ."""
     m, k = da.shape
-    n, size = delta.shape[1], size_of(real)
-    zeros = stack_scratch(real(0), MOST_LANES)
-    clear(carray(pointer(zeros, real), MOST_LANES))
+    n, size, at = delta.shape[1], size_of(real), da.ctypes.data
     if n == 1:
         # W is one column: its transpose is a row already.
-        blocks(da, delta.ctypes.data, size, size, W.ctypes.data, k * size, 1, zeros, 0, 0)
+        call_product(context.product, at, m, k, delta.ctypes.data, size, size, W.ctypes.data,
+                     k * size, 1, 0, 0, 0)  # fmt: skip
     elif m < 8:
+        # Each row of da is a column, W·deltaᵢᵀ: not worth a transposed copy.
         for i in range(m):
-            for j in range(k):
-                da[i, j] = row_dot_row(delta, i, W, j)
+            call_product(context.product, at + i * k * size, k, 1, W.ctypes.data, n * size, size,
+                         delta.ctypes.data + i * n * size, size, n, 0, 0, 0)  # fmt: skip
     elif n * k <= TRANSPOSED:
         copy = stack_scratch(real(0), TRANSPOSED)
         transposed = carray(pointer(copy, real), (n, k))
         for j in range(k):
             for c in range(n):
                 transposed[c, j] = W[j, c]
-        blocks(da, delta.ctypes.data, n * size, size, copy, k * size, n, zeros, 0, 0)
+        call_product(context.product, at, m, k, delta.ctypes.data, n * size, size, copy, k * size,
+                     n, 0, 0, 0)  # fmt: skip
     else:
         gemm(da, delta, W, False, True, 0.0, context)

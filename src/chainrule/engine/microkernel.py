@@ -58,10 +58,10 @@ def stack_scratch(_typing, zero, size):
 class _Vectors:
     """Loads, stores and multiplications of vectors, all lanes or the first few of them."""
 
-    def __init__(self, context, builder, real, mask):
+    def __init__(self, context, builder, real, lanes, mask):
         self.builder = builder
         self.size = real.bitwidth // 8
-        self.lanes = lanes_of(real)
+        self.lanes = lanes
         self.scalar = context.get_value_type(real)
         self.type = ir.VectorType(self.scalar, self.lanes)
         self.mask = mask
@@ -122,11 +122,11 @@ def _first_lanes(builder, lanes, count):
     return builder.icmp_signed("<", ir.Constant(kind, list(range(lanes))), splat)
 
 
-def _product_block(rows, vectors, masked):
+def _product_block(rows, vectors, masked, part=1):
     """The intrinsic for a block of C of some rows and vectors.
 
     Of ``rows`` only ``count`` exist: the others repeat the last one, whose result they write again.
-    ``masked`` touches only the first ``lanes`` lanes.
+    ``masked`` touches only the first ``lanes`` lanes; ``part`` 2 takes vectors of half the width.
     """
 
     @intrinsic
@@ -134,8 +134,9 @@ def _product_block(rows, vectors, masked):
               zero):  # fmt: skip
         def codegen(context, builder, _signature, args):
             a, a_row, a_step, b, b_step, start, start_row, c, c_row, k, count, lanes, _ = args
-            mask = _first_lanes(builder, lanes_of(zero), lanes) if masked else None
-            v = _Vectors(context, builder, zero, mask)
+            width = lanes_of(zero) // part
+            mask = _first_lanes(builder, width, lanes) if masked else None
+            v = _Vectors(context, builder, zero, width, mask)
             last = builder.sub(count, I64(1))
             number = [
                 builder.select(builder.icmp_signed("<", I64(i), last), I64(i), last)
@@ -190,6 +191,7 @@ def _product_block(rows, vectors, masked):
 
 eight_rows = _product_block(8, 1, masked=False)
 eight_rows_masked = _product_block(8, 1, masked=True)
+eight_rows_half = _product_block(8, 1, masked=True, part=2)
 one_row = _product_block(1, 1, masked=False)
 one_row_masked = _product_block(1, 1, masked=True)
 one_row_of_four = _product_block(1, 4, masked=False)

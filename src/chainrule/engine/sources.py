@@ -63,6 +63,14 @@ def source_row(i: int, context: Context) -> int:
 def gather_dense(x: Matrix, source: Source, context: Context) -> None:
     """The rows of the tile from a dense source of type ``element``, converted on the way."""
     width, column_stride = x.shape[1], source[3]
+    if context.order == 0 and column_stride == size_of(element) and (
+        source[2] == width * column_stride
+    ):  # fmt: skip
+        lines = carray(pointer(source[0] + context.row * source[2], element), x.size)
+        line = carray(pointer(x.ctypes.data, real), x.size)
+        for k in range(x.size):
+            line[k] = real(lines[k])
+        return
     for i in range(x.shape[0]):
         at = source[0] + source_row(i, context) * source[2]
         if column_stride == size_of(element):

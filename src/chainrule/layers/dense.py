@@ -20,11 +20,11 @@ from chainrule.engine.builder import Builder
 from chainrule.engine.kernel import Constant, Context, Matrix, Vector, kernel
 from chainrule.engine.linalg import (
     add_product,
-    add_rows,
     affine_product,
     back_product,
     clear,
     outer_product,
+    total_of_rows,
 )
 from chainrule.engine.program import Buffer
 from chainrule.equations import Equation, apply, symbols
@@ -58,9 +58,7 @@ def weight_gradient(
 @kernel(Equation("db", db + apply("sum_rows", delta)))
 def bias_gradient(db: Vector, delta: Matrix, again: Constant, context: Context) -> None:
     """Summed like the gradient of the weights."""
-    if not (again or context.accumulate):
-        clear(db)
-    add_rows(db, delta)
+    total_of_rows(db, delta, again != 0 or context.accumulate != 0, context)
 
 
 @kernel(Equation("da", delta @ W.T))
