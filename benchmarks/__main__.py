@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import ensemble, machine, picture, report, scaling
+from benchmarks import ensemble, machine, picture, products, report, scaling
 from benchmarks.figures import Measured
 from benchmarks.rounds import measure
 from benchmarks.worker import LeftOutError
@@ -19,7 +19,7 @@ from benchmarks.works import WORKS
 RESULTS = Path(__file__).parent / "results"
 ROUNDS, RUN_SECONDS = 7, 0.35
 QUICK_ROUNDS, QUICK_RUN_SECONDS = 3, 0.1
-EXTRAS = ("ensemble", "scaling")  # works without opponents
+EXTRAS = ("ensemble", "scaling", "products")  # works without opponents
 WIDTH = 130  # of the tables where there is no terminal to ask
 
 
@@ -110,6 +110,8 @@ def _extras(options: argparse.Namespace, console: Console, started: str) -> dict
         with console.status(name):
             if name == "ensemble":
                 found[name] = ensemble.run(console, rounds)
+            elif name == "products":
+                found[name] = products.run(console, rounds)
             else:
                 file: Path = options.json or RESULTS / f"{started}.json"
                 file.parent.mkdir(parents=True, exist_ok=True)

@@ -217,6 +217,15 @@ def ce_gradient_labels(da: Matrix, a: Matrix, y: Integers, context: Context) -> 
         da[i, y[i]] = real(-1) / a[i, y[i]]
 
 
+@device(fastmath={"reassoc"})
+def sum_exp(z: Vector, top: float) -> float:
+    """Σₖ e**(zₖ − top)."""
+    s = real(0)
+    for k in range(z.size):
+        s += exp(z[k] - top)
+    return s
+
+
 @kernel(Equation("loss", apply("logsumexp", z) - total(y * z)))
 def ce_value_from_z(loss: Vector, z: Matrix, y: Matrix, context: Context) -> None:
     """−Σ y ln softmax(z), for targets that sum to one."""
@@ -224,12 +233,10 @@ def ce_value_from_z(loss: Vector, z: Matrix, y: Matrix, context: Context) -> Non
         top = z[i, 0]
         for k in range(1, z.shape[1]):
             top = z[i, k] if z[i, k] > top else top
-        s = real(0)
         t = real(0)
         for k in range(z.shape[1]):
-            s += exp(z[i, k] - top)
             t += y[i, k] * (z[i, k] - top)
-        loss[i] = log(s) - t
+        loss[i] = log(sum_exp(z[i], top)) - t
 
 
 @kernel(Equation("loss", apply("logsumexp", z) - apply("pick", z, y)))
@@ -239,10 +246,7 @@ def ce_value_labels_from_z(loss: Vector, z: Matrix, y: Integers, context: Contex
         top = z[i, 0]
         for k in range(1, z.shape[1]):
             top = z[i, k] if z[i, k] > top else top
-        s = real(0)
-        for k in range(z.shape[1]):
-            s += exp(z[i, k] - top)
-        loss[i] = log(s) - (z[i, y[i]] - top)
+        loss[i] = log(sum_exp(z[i], top)) - (z[i, y[i]] - top)
 
 
 @kernel(Equation("delta", a - apply("onehot", y, a)))

@@ -9,8 +9,9 @@ from chainrule.engine.dtypes import REALS
 
 CACHE = 384 * 1024  # bytes of scratch that a tile should not exceed
 SMALLEST = 128  # rows; smaller tiles read the weights too often
-PARALLEL_ROWS = 96  # rows of a tile below which a product loses too much to be worth a thread
-PARALLEL_WORK = 4e7  # floating-point operations that are worth a tile of their own
+PARALLEL_WORK = 2e6  # floating-point operations that are worth a tile of their own
+NEAR = 256 * 1024  # bytes of parameters that stay near a core: such a tile may have fewer rows
+NEAR_ROWS, FAR_ROWS = 64, 96  # rows of a tile below which its products lose what a thread gains
 MOST_SLOTS = 8
 
 
@@ -25,7 +26,8 @@ def rows_of_a_tile(columns: int, parameters: int, batch_rows: int, dtype: str) -
     """
     row_bytes = columns * np.dtype(REALS[dtype]).itemsize
     fitting = max(CACHE // row_bytes // 32 * 32, SMALLEST)
-    worth = int(min(6 * parameters * batch_rows // PARALLEL_WORK, batch_rows // PARALLEL_ROWS))
+    least = NEAR_ROWS if parameters * np.dtype(REALS[dtype]).itemsize <= NEAR else FAR_ROWS
+    worth = int(min(6 * parameters * batch_rows // PARALLEL_WORK, batch_rows // least))
     tiles = max(-(-batch_rows // fitting), min(worth, MOST_SLOTS), 1)
     return -(-batch_rows // tiles)
 

@@ -36,7 +36,8 @@ def test_a_table_with_a_line_for_each_instruction_in_order_and_a_total(capsys):
     assert "z2 = a1·W2 + b2" in said
     assert "1.06M" in said
     assert "━" in said
-    assert lines[-2].split()[:2] == ["total", "26.00"]  # the reduction and the update in two ranges
+    # The batch in two tiles, the reduction and the update in two ranges.
+    assert lines[-2].split()[:2] == ["total", f"{2 * (10 + 11) + 1 + 2 * 2}.00"]
     assert lines[-1].startswith("a step of 128 rows in one go:")
     assert "Gflop/s (float32, one thread)" in lines[-1]
 

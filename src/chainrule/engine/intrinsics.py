@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 __all__ = [
     "atomic_add", "atomic_load", "atomic_store", "call_gemm", "call_kernel", "call_product",
     "call_sleep", "carray",
-    "float_bits", "float_from_bits", "load", "pointer", "relax", "size_of",
+    "float_bits", "float_from_bits", "load", "pointer", "prefetch", "relax", "size_of",
 ]  # fmt: skip
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
@@ -42,6 +42,20 @@ def load(_typing, address, dtype):
         return context.data_model_manager[kind].from_data(builder, value)
 
     return dtype.dtype(address, dtype), codegen
+
+
+@intrinsic
+def prefetch(_typing, address):
+    """Ask for the cache line at an address, which need not exist, ahead of its use."""
+
+    def codegen(context, builder, _signature, args):
+        place = builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [place.type, I32, I32, I32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [place, I32(0), I32(3), I32(1)])  # to be read, kept, data
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
 
 
 @intrinsic

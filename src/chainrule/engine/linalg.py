@@ -1,16 +1,19 @@
 """Matrix products for kernels: blocks in registers where they beat BLAS, else BLAS.
 
-Measured on a processor with AVX-512 and one thread: the time of the blocks over that of OpenBLAS
-0.3, which has kernels of its own for small products.
+The time of the blocks over that of OpenBLAS 0.3, which has kernels of its own for small products,
+on a processor with AVX-512 and one thread (``make bench WORK=products`` measures it anew):
 
-    m, k, n          a·W     aᵀ·delta    delta·Wᵀ
-    32, 16, 16       0.86    0.89        0.65
-    128, 64, 64      0.99    0.98        0.87
-    128, 64, 10      0.78    0.94        0.65
-    512, 32, 16      0.94    0.97        0.70
-    200, 784, 100    0.94    0.82
-    128, 512, 512    0.88    0.82
-    512, 256, 512    1.05    1.12
+    m, k, n           a·W     aᵀ·delta    delta·Wᵀ
+    32, 16, 16        0.80    1.09        0.70
+    64, 64, 64        0.98    0.99        0.87
+    128, 64, 64       0.96    0.99        0.85
+    128, 64, 10       0.74    1.33        0.73
+    500, 32, 16       0.87    1.00        0.68
+    100, 784, 100     0.81    0.84        (BLAS)
+    128, 512, 512     0.89    0.94        (BLAS)
+    256, 512, 512     0.89    0.92        (BLAS)
+    512, 256, 512     0.97    0.87        (BLAS)
+    256, 1024, 256    0.89    1.16        (BLAS)
 
 Up to an inner dimension of ``LONGEST`` the strip of the right-hand matrix that a block walks along
 stays in the cache; delta·Wᵀ needs a transposed copy of W, made on the stack as far as it fits.

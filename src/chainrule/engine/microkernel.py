@@ -122,10 +122,11 @@ def _first_lanes(builder, lanes, count):
     return builder.icmp_signed("<", ir.Constant(kind, list(range(lanes))), splat)
 
 
-def _product_block(rows, vectors, masked, part=1):
+def _product_block(rows, vectors, masked, part=1, ragged=False):
     """The intrinsic for a block of C of some rows and vectors.
 
-    Of ``rows`` only ``count`` exist: the others repeat the last one, whose result they write again.
+    If ``ragged``, only ``count`` of the rows exist: the others repeat the last one, whose result
+    they write again.
     ``masked`` touches only the first ``lanes`` lanes; ``part`` 2 takes vectors of half the width.
     """
 
@@ -137,13 +138,12 @@ def _product_block(rows, vectors, masked, part=1):
             width = lanes_of(zero) // part
             mask = _first_lanes(builder, width, lanes) if masked else None
             v = _Vectors(context, builder, zero, width, mask)
-            last = builder.sub(count, I64(1))
-            number = [
-                builder.select(builder.icmp_signed("<", I64(i), last), I64(i), last)
-                if i
-                else I64(0)
-                for i in range(rows)
-            ]
+            number = [I64(i) for i in range(rows)]
+            if ragged:
+                last = builder.sub(count, I64(1))
+                number = [
+                    builder.select(builder.icmp_signed("<", i, last), i, last) for i in number
+                ]
             places = [(i, n) for i in range(rows) for n in range(vectors)]
 
             def at(base, stride, i, n=0):
@@ -192,6 +192,8 @@ def _product_block(rows, vectors, masked, part=1):
 eight_rows = _product_block(8, 1, masked=False)
 eight_rows_masked = _product_block(8, 1, masked=True)
 eight_rows_half = _product_block(8, 1, masked=True, part=2)
+up_to_eight_rows = _product_block(8, 1, masked=True, ragged=True)
+up_to_four_rows = _product_block(4, 1, masked=True, ragged=True)
 one_row = _product_block(1, 1, masked=False)
 one_row_masked = _product_block(1, 1, masked=True)
 one_row_of_four = _product_block(1, 4, masked=False)

@@ -19,6 +19,8 @@ vector_lanes = Intrinsic("vector_lanes", MICROKERNEL)
 eight_rows = Intrinsic("eight_rows", MICROKERNEL)
 eight_rows_masked = Intrinsic("eight_rows_masked", MICROKERNEL)
 eight_rows_half = Intrinsic("eight_rows_half", MICROKERNEL)
+up_to_eight_rows = Intrinsic("up_to_eight_rows", MICROKERNEL)
+up_to_four_rows = Intrinsic("up_to_four_rows", MICROKERNEL)
 one_row = Intrinsic("one_row", MICROKERNEL)
 one_row_masked = Intrinsic("one_row_masked", MICROKERNEL)
 one_row_of_four = Intrinsic("one_row_of_four", MICROKERNEL)
@@ -58,28 +60,33 @@ def many_rows(
     c: int, m: int, n: int, a: int, a_row: int, a_step: int, b: int, b_step: int, k: int,
     start: int, start_row: int, start_column: int,
 ) -> None:  # fmt: skip
-    """Columns by vectors, rows by eights; the last columns by a vector that is masked."""
+    """Columns by vectors, rows by eights; the last of each by blocks that are masked."""
     size, lanes = size_of(real), vector_lanes(real(0))
     row = n * size
+    eights = m // 8 * 8
     for column in range(0, n, lanes):
         some = min(lanes, n - column)
         b_at, c_at, s_at = b + column * size, c + column * size, start + column * start_column
         # One loop each: a branch inside would be taken for every eight rows.
         if some == lanes:
-            for i in range(0, m, 8):
+            for i in range(0, eights, 8):
                 eight_rows(a + i * a_row, a_row, a_step, b_at, b_step, s_at + i * start_row,
-                           start_row, c_at + i * row, row, k, min(8, m - i), some,
-                           real(0))  # fmt: skip
+                           start_row, c_at + i * row, row, k, 8, some, real(0))  # fmt: skip
         elif 2 * some > lanes:
-            for i in range(0, m, 8):
+            for i in range(0, eights, 8):
                 eight_rows_masked(a + i * a_row, a_row, a_step, b_at, b_step, s_at + i * start_row,
-                                  start_row, c_at + i * row, row, k, min(8, m - i), some,
-                                  real(0))  # fmt: skip
+                                  start_row, c_at + i * row, row, k, 8, some, real(0))  # fmt: skip
         else:
-            for i in range(0, m, 8):
+            for i in range(0, eights, 8):
                 eight_rows_half(a + i * a_row, a_row, a_step, b_at, b_step, s_at + i * start_row,
-                                start_row, c_at + i * row, row, k, min(8, m - i), some,
-                                real(0))  # fmt: skip
+                                start_row, c_at + i * row, row, k, 8, some, real(0))  # fmt: skip
+        a_at, c_at, s_at = a + eights * a_row, c_at + eights * row, s_at + eights * start_row
+        if m - eights > 4:
+            up_to_eight_rows(a_at, a_row, a_step, b_at, b_step, s_at, start_row, c_at, row, k,
+                             m - eights, some, real(0))  # fmt: skip
+        elif m > eights:
+            up_to_four_rows(a_at, a_row, a_step, b_at, b_step, s_at, start_row, c_at, row, k,
+                            m - eights, some, real(0))  # fmt: skip
 
 
 @device()

@@ -12,7 +12,10 @@ load = Intrinsic("load")
 pointer = Intrinsic("pointer")
 carray = Intrinsic("carray")
 size_of = Intrinsic("size_of")
+prefetch = Intrinsic("prefetch")
 int32, int64 = np.int32, np.int64
+AHEAD = 2  # rows that are asked for before they are read
+LINE = 64  # bytes of a cache line
 element = np.float64  # the type of a source; bound anew for each kernel
 
 
@@ -71,8 +74,14 @@ def gather_dense(x: Matrix, source: Source, context: Context) -> None:
         for k in range(x.size):
             line[k] = real(lines[k])
         return
+    span = width * column_stride if column_stride == size_of(element) else 0
     for i in range(x.shape[0]):
         at = source[0] + source_row(i, context) * source[2]
+        if context.order != 0 and i + AHEAD < x.shape[0]:
+            # The processor itself foresees what lies in a row, not where the next one begins.
+            coming = source[0] + source_row(i + AHEAD, context) * source[2]
+            for line in range(0, span, LINE):
+                prefetch(coming + line)
         if column_stride == size_of(element):
             row = carray(pointer(at, element), width)
             for j in range(width):
