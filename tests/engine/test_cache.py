@@ -152,16 +152,45 @@ def test_the_folder_is_closed_to_others(root):
     assert stat.S_IMODE(root.stat().st_mode) == 0o700
 
 
-def test_an_edit_of_a_source_means_another_folder(root, monkeypatch, tmp_path):
+def test_an_edit_of_the_engine_means_another_folder(monkeypatch, tmp_path):
     before = cache.sources_key()
-    other = tmp_path / "edited.py"
+    (tmp_path / "engine").mkdir()
+    other = tmp_path / "engine" / "edited.py"
     other.write_text("x = 1\n")
-    real = cache.covered_files()
     monkeypatch.setattr(cache, "PACKAGE", tmp_path)
-    monkeypatch.setattr(cache, "covered_files", lambda: [*real[:0], other])
     edited = cache.sources_key()
     other.write_text("x = 2\n")
     assert len({before, edited, cache.sources_key()}) == 3
+
+
+def test_an_edit_of_what_a_kernel_is_made_of_means_another_place_for_it_alone(
+    monkeypatch, tmp_path
+):
+    from chainrule.engine.device import device, parts
+
+    functions = {}
+    for name in ("one", "other"):
+        file = tmp_path / f"{name}.py"
+        file.write_text("def f(x):\n    return number * x\n")
+        functions[name] = {"number": 2}
+        exec(compile(file.read_text(), str(file), "exec"), functions[name])
+    calls = {"inner": device()(functions["one"]["f"])}
+    exec("def g(x):\n    return inner(x)\n", calls)
+    calls["g"].__code__ = calls["g"].__code__.replace(co_filename=str(tmp_path / "other.py"))
+    monkeypatch.setattr(cache, "PACKAGE", tmp_path)
+
+    def key(function):
+        cache._hash_of.cache_clear()
+        return cache.parts_key(parts(function, {}))
+
+    caller, alone = key(calls["g"]), key(functions["other"]["f"])
+    functions["one"]["number"] = 3  # a number that the called function reads
+    assert key(calls["g"]) != caller
+    functions["one"]["number"] = 2
+    assert key(calls["g"]) == caller
+    (tmp_path / "one.py").write_text("def f(x):\n    return 2 * x\n")
+    assert key(calls["g"]) != caller
+    assert key(functions["other"]["f"]) == alone
 
 
 def test_folders_of_other_sources_go_when_they_are_old(root):
@@ -175,21 +204,9 @@ def test_folders_of_other_sources_go_when_they_are_old(root):
     assert young.exists()
 
 
-def test_every_kernel_of_the_package_stands_in_a_file_that_the_key_covers():
-    from chainrule.activations import activations
-    from chainrule.engine.kernel import Kernel
-    from chainrule.losses import losses
-    from chainrule.optimizers import OPTIMIZERS
+def test_every_kernel_of_the_package_can_be_stored():
+    from chainrule.engine.device import parts
+    from chainrule.warmup import kernels
 
-    kernels = [k for e in activations for k in ([*e.rowwise] if e.rowwise else [e.forward])]
-    kernels += [k for o in OPTIMIZERS.values() for k in [o.kernel]]
-    kernels += [f.value for loss in losses for f in loss.forms.values()]
-    import chainrule.dataflow
-    import chainrule.layers.dense
-
-    for module in (chainrule.dataflow, chainrule.layers.dense):
-        kernels += [v for v in vars(module).values() if isinstance(v, Kernel)]
-    covered = {str(f) for f in cache.covered_files()}
-    for kernel in kernels:
-        for body in kernel._bodies():
-            assert str(Path(body.__code__.co_filename).resolve()) in covered, kernel
+    for kernel in kernels():
+        assert cache.parts_key(parts(kernel.body, kernel.replaced)), kernel

@@ -1,13 +1,15 @@
 """Where compiled code is kept between processes, and how two of them stay out of each other's way.
 
 Numba keys what it stores on signature and bytecode: it sees neither the globals of a function
-nor an edit in a file that the function calls. So there is one folder for each dtype below one
-folder for each state of our own sources; a lock around each compilation; and a fall-back where
-nothing can be written. The files are pickles, so the folder is the user's own, closed to others.
+nor an edit in a file that the function calls. So there is one folder for each state of the engine,
+in it one for each dtype, and in that one for each state of what a kernel is made of beyond the
+engine; a lock around each compilation; and a fall-back where nothing can be written. The files are
+pickles, so the folder is the user's own, closed to others.
 """
 
 import atexit
 import functools
+import gc
 import hashlib
 import inspect
 import os
@@ -23,9 +25,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent.parent
-#: Where compiled code comes from; kernels from elsewhere are compiled anew in each process.
-COVERED = ("engine", "activations", "layers", "dataflow.py", "losses.py", "optimizers.py")
-KEEP_DAYS = 14  # a folder of other sources, unused for so long, is removed
+ENGINE = "engine"
+KEEP_DAYS = 14  # a folder of another engine, unused for so long, is removed
 
 _said = False  # whether this process has said that it compiles
 _declaring = threading.RLock()
@@ -34,7 +35,7 @@ if hasattr(os, "register_at_fork"):  # a lock that another thread held is held f
 
 
 def sources_key() -> str:
-    """A hash of everything that compiled code depends on."""
+    """A hash of what all compiled code depends on: the engine, and what compiles it."""
     import llvmlite
     import numba
     import numpy
@@ -42,16 +43,45 @@ def sources_key() -> str:
     key = hashlib.sha256()
     versions = (sys.version, numba.__version__, llvmlite.__version__, numpy.__version__)
     key.update("\n".join((*versions, platform.machine(), str(PACKAGE))).encode())
-    for file in covered_files():
+    for file in sorted((PACKAGE / ENGINE).rglob("*.py")):
         key.update(file.relative_to(PACKAGE).as_posix().encode())
         key.update(file.read_bytes())
     return key.hexdigest()[:20]
 
 
-def covered_files() -> list[Path]:
-    """The files whose contents the key covers."""
-    found = (PACKAGE / place for place in COVERED)
-    return sorted(f for p in found for f in (p.rglob("*.py") if p.is_dir() else [p]))
+def parts_key(parts: Iterable[Any]) -> str | None:
+    """A hash of what one function is compiled from beyond the engine.
+
+    Args:
+        parts: the functions that it is made of, and the numbers that they read.
+
+    Returns:
+        None if a function stands in no file of the package: it is compiled anew in each process.
+    """
+    files: set[Path] = set()
+    numbers: set[str] = set()
+    for part in parts:
+        if not callable(part):
+            numbers.add(repr(part))
+            continue
+        try:
+            file = Path(inspect.getfile(part)).resolve()
+            inside = file.relative_to(PACKAGE)
+        except (TypeError, OSError, ValueError):
+            return None
+        if inside.parts[0] != ENGINE:
+            files.add(file)
+    return _hash_of(frozenset(files), frozenset(numbers))
+
+
+@functools.cache
+def _hash_of(files: frozenset[Path], numbers: frozenset[str]) -> str:
+    key = hashlib.sha256()
+    for file in sorted(files):
+        key.update(file.relative_to(PACKAGE).as_posix().encode())
+        key.update(file.read_bytes())
+    key.update("\n".join(sorted(numbers)).encode())
+    return key.hexdigest()[:12] if files or numbers else ENGINE
 
 
 def _user_folder() -> Path:
@@ -91,6 +121,9 @@ def folder() -> Path | None:
         if _usable(mine):
             os.utime(mine)
             _prune(root, mine)
+            for dtype in mine.iterdir():
+                if dtype.is_dir():
+                    _prune(dtype)
             return mine
     try:
         private = Path(tempfile.mkdtemp(prefix="chainrule-"))
@@ -103,7 +136,8 @@ def folder() -> Path | None:
     return private
 
 
-def _prune(root: Path, mine: Path) -> None:
+def _prune(root: Path, mine: Path | None = None) -> None:
+    """Remove what has not been used for long."""
     oldest = time.time() - KEEP_DAYS * 86400
     for other in root.iterdir():
         try:
@@ -134,33 +168,42 @@ def compiled(
     decorator: Callable[[bool], Callable[[Callable[..., Any]], Any]],
     function: Callable[..., Any],
     dtype: str,
-    bodies: Iterable[Callable[..., Any]],
+    parts: Iterable[Any],
 ) -> Any:
     """Compile a function, or load it, through ``decorator(stored)(function)``.
 
-    Stored only if all of its bodies stand in files that the key covers.
+    Args:
+        decorator: makes the compiler, given whether what it makes is to be stored.
+        function: what is compiled.
+        dtype: what the function is compiled for.
+        parts: as for :func:`parts_key`.
     """
-    covered = all(_is_covered(body) for body in bodies)
-    home = folder() if covered else None
-    if home is None:
-        if covered:
+    key = parts_key(parts)
+    home = folder() if key else None
+    if home is None or key is None:
+        if key:
             announce_compiling(kept=False)
         return decorator(False)(function)
     import filelock
     import numba
 
-    where = home / dtype
-    where.mkdir(exist_ok=True, mode=0o700)
-    with _declaring, filelock.FileLock(where / "compiling.lock"):
+    where = home / dtype / key
+    where.mkdir(exist_ok=True, mode=0o700, parents=True)
+    os.utime(where)
+    with _declaring, filelock.FileLock(where.parent / "compiling.lock"):
         config: Any = numba.config
         before = config.CACHE_DIR
         config.CACHE_DIR = str(where)
         if not _is_stored(where, function):
             announce_compiling(kept=home.parent == _user_folder())
+        collecting = gc.isenabled()
+        gc.disable()  # a compiler makes millions of objects and keeps them: 5 % of its time
         try:
             return decorator(True)(function)
         finally:
             config.CACHE_DIR = before
+            if collecting:
+                gc.enable()
 
 
 def _is_stored(where: Path, function: Callable[..., Any]) -> bool:
@@ -188,10 +231,3 @@ def announced() -> None:
     """Take what there is to say as said: the caller shows by itself that kernels are compiled."""
     global _said
     _said = True
-
-
-def _is_covered(body: Callable[..., Any]) -> bool:
-    try:
-        return Path(inspect.getfile(body)).resolve() in covered_files()
-    except (TypeError, OSError):
-        return False

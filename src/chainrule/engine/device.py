@@ -86,10 +86,30 @@ class Intrinsic:
         return getattr(importlib.import_module(self.module), self.name)
 
 
+def parts(body: Callable[..., Any], replaced: Mapping[str, Any]) -> set[Any]:
+    """What a body is compiled from: the functions that it calls, and theirs, and their numbers."""
+    found: set[Any] = {body}
+    for name in _globals_of(body):
+        value = replaced.get(name, body.__globals__.get(name))
+        if isinstance(value, Device):
+            for function in (value.function, *value.bodies.values()):
+                if function not in found:
+                    found |= parts(function, value.replaced)
+        elif isinstance(value, bool | int | float | np.generic):
+            found.add((name, repr(value)))
+        elif isinstance(value, type) and issubclass(value, np.generic):
+            found.add((name, value.__name__))
+    return found
+
+
+def _globals_of(body: Callable[..., Any]) -> set[str]:
+    return {i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL"}
+
+
 def bind(body: Callable[..., Any], dtype: str, replaced: Mapping[str, Any]) -> FunctionType:
     """Copy a function with its globals bound for one dtype."""
     bound: dict[str, Any] = {}
-    used = {i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL"}
+    used = _globals_of(body)
     for name, value in {**body.__globals__, **replaced}.items():
         if value is real:
             bound[name] = REALS[dtype]

@@ -127,10 +127,7 @@ class Executor:
         )
         self._control = self._control_block(rows, batch_rows, seed, shuffled, mean, cursor)
         self._tables = self.binding.tables()
-        if self._choice and self._choice.decided == 1:
-            most = 1
-        wait = compiled_wait() if most > 1 else None
-        self._team = Team(most, self._control, self._walk, wait)
+        self._team = Team(most, self._control, self._walk, compiled_wait)
         self._tile_seconds: float | None = None
         self._snapshot: tuple[Any, ...] | None = None
         self._snapshot_time = 0.0
@@ -241,6 +238,8 @@ class Executor:
         control[w.BUDGET], control[w.STOP] = budget, 0
         if self._choice:
             self.threads = self._choice.next()
+        if self.threads > 1:
+            self._team.start()
         tiles = self._tiles_done()
         start = time.perf_counter()
         status = self._team.walk()

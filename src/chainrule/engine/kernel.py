@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Protocol
 
 from chainrule.engine import cache
-from chainrule.engine.device import Device, Intrinsic, device, int32, jit, real
+from chainrule.engine.device import Device, Intrinsic, device, int32, jit, parts, real
 from chainrule.engine.layout import OPERAND_WORDS
 
 __all__ = [
@@ -139,13 +139,11 @@ class Kernel:
         )
         signature = numba.types.void(*[numba.types.int64] * 3)
         return cache.compiled(
-            lambda stored: numba.cfunc(signature, cache=stored), entry, dtype, self._bodies()
+            lambda stored: numba.cfunc(signature, cache=stored),
+            entry,
+            dtype,
+            parts(self.body, self.replaced),
         )
-
-    def _bodies(self) -> list[Callable[..., Any]]:
-        """The functions that this kernel is made of, as far as they can come from outside."""
-        devices = [d for d in self.replaced.values() if isinstance(d, Device)]
-        return [self.body, *(f for d in devices for f in (d.function, *d.bodies.values()))]
 
 
 def kernel(

@@ -63,23 +63,28 @@ def many_rows(
     """Columns by vectors, rows by eights; the last of each by blocks that are masked."""
     size, lanes = size_of(real), vector_lanes(real(0))
     row = n * size
-    eights = m // 8 * 8
-    for column in range(0, n, lanes):
+    eights = m - (m & 7)
+    column = 0
+    while column < n:
         some = min(lanes, n - column)
         b_at, c_at, s_at = b + column * size, c + column * size, start + column * start_column
+        i = 0
         # One loop each: a branch inside would be taken for every eight rows.
         if some == lanes:
-            for i in range(0, eights, 8):
+            while i < eights:
                 eight_rows(a + i * a_row, a_row, a_step, b_at, b_step, s_at + i * start_row,
                            start_row, c_at + i * row, row, k, 8, some, real(0))  # fmt: skip
+                i += 8
         elif 2 * some > lanes:
-            for i in range(0, eights, 8):
+            while i < eights:
                 eight_rows_masked(a + i * a_row, a_row, a_step, b_at, b_step, s_at + i * start_row,
                                   start_row, c_at + i * row, row, k, 8, some, real(0))  # fmt: skip
+                i += 8
         else:
-            for i in range(0, eights, 8):
+            while i < eights:
                 eight_rows_half(a + i * a_row, a_row, a_step, b_at, b_step, s_at + i * start_row,
                                 start_row, c_at + i * row, row, k, 8, some, real(0))  # fmt: skip
+                i += 8
         a_at, c_at, s_at = a + eights * a_row, c_at + eights * row, s_at + eights * start_row
         if m - eights > 4:
             up_to_eight_rows(a_at, a_row, a_step, b_at, b_step, s_at, start_row, c_at, row, k,
@@ -87,6 +92,7 @@ def many_rows(
         elif m > eights:
             up_to_four_rows(a_at, a_row, a_step, b_at, b_step, s_at, start_row, c_at, row, k,
                             m - eights, some, real(0))  # fmt: skip
+        column += lanes
 
 
 @device()

@@ -80,8 +80,10 @@ def gather_dense(x: Matrix, source: Source, context: Context) -> None:
         if context.order != 0 and i + AHEAD < x.shape[0]:
             # The processor itself foresees what lies in a row, not where the next one begins.
             coming = source[0] + source_row(i + AHEAD, context) * source[2]
-            for line in range(0, span, LINE):
-                prefetch(coming + line)
+            end = coming + span
+            while coming < end:
+                prefetch(coming)
+                coming += LINE
         if column_stride == size_of(element):
             row = carray(pointer(at, element), width)
             for j in range(width):

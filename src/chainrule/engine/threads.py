@@ -40,7 +40,7 @@ class Team:
         workers: how many walk together, the calling thread among them.
         control: the control block.
         walk: the walk for a worker's number; all workers must call it the same number of times.
-        wait: the compiled wait for a change of a word of the control block.
+        wait: makes the compiled wait for a change of a word of the control block.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Team:
         workers: int,
         control: np.ndarray,
         walk: Callable[[int], int],
-        wait: Callable[..., None] | None,
+        wait: Callable[[], Callable[..., None]],
     ) -> None:
         self.workers = workers
         self._control = control
@@ -57,11 +57,17 @@ class Team:
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> "Team":
+        return self
+
+    def start(self) -> None:
+        """Start the helpers, unless they run already."""
+        if len(self._threads) == self.workers - 1:
+            return
+        wait = self._wait()
         for worker in range(1, self.workers):
-            thread = threading.Thread(target=self._serve, args=(worker,), daemon=True)
+            thread = threading.Thread(target=self._serve, args=(worker, wait), daemon=True)
             thread.start()
             self._threads.append(thread)
-        return self
 
     def __exit__(self, *_: object) -> None:
         from chainrule.engine import walker
@@ -71,18 +77,18 @@ class Team:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
+        self._control[walker.QUIT] = self._control[walker.GO] = 0
 
     def walk(self) -> int:
         """Walk with the whole team, which worker 0 sets going; the status of the walk."""
         return self._walk(0)
 
-    def _serve(self, worker: int) -> None:
+    def _serve(self, worker: int, wait: Callable[..., None]) -> None:
         from chainrule.engine import walker
 
-        assert self._wait is not None
         turn = 0
         while True:
-            self._wait(self._control, walker.GO, turn)
+            wait(self._control, walker.GO, turn)
             turn += 1
             if self._control[walker.QUIT]:
                 return
