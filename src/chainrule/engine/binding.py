@@ -12,6 +12,8 @@ from chainrule.engine.products import product_address
 from chainrule.engine.program import Buffer, Operand, Program
 from chainrule.engine.sources import describe
 
+SCHEDULED_STEPS = 1024  # for which values of scheduled hyperparameters are computed at a time
+
 
 def aligned_zeros(size: int) -> np.ndarray:
     """Zeroed bytes that start on a cache line."""
@@ -54,15 +56,18 @@ class Binding:
         if arena_fill is not None:
             for arena in self.arenas:
                 arena.fill(arena_fill)
-        self.scalars = np.array(
-            [scalars.get(name, value) for name, value in program.scalars.items()], np.float64
+        self.shared = aligned_zeros(program.shared)
+        row = [scalars.get(name, value) for name, value in program.scalars.items()]
+        # A row for each step of a table, where schedules change them; else one.
+        self.scalars = np.tile(
+            np.array(row, np.float64), (SCHEDULED_STEPS if program.schedules else 1, 1)
         )
         described = [describe(sources[name]) for name in program.sources]
         self._alive = [array for _, arrays in described for array in arrays]
         self.descriptors = (
             np.concatenate([d for d, _ in described]) if described else np.zeros(0, np.int64)
         )
-        self.ranges = np.array([(r.start, r.stop) for r in program.ranges], np.int64).reshape(-1, 2)
+        self.ranges = ranges_table(program)
         self.factors = np.array(
             [(r.rate_factor, r.decay) for r in program.ranges], np.float64
         ).reshape(-1, 2)
@@ -77,6 +82,7 @@ class Binding:
         table[layout.ARENA] = arena.ctypes.data
         table[layout.SCALARS] = self.scalars.ctypes.data
         table[layout.SOURCES] = self.descriptors.ctypes.data
+        table[layout.SHARED] = self.shared.ctypes.data
         return table
 
     def read(self, buffer: Buffer, rows: int, worker: int = 0) -> np.ndarray:
@@ -110,6 +116,14 @@ class Binding:
             self.operands.ctypes.data,
             self.regions,
         )
+
+
+def ranges_table(program: Program) -> np.ndarray:
+    """Start, stop, first and last range of the same parameter, a row for each range."""
+    last = {r.group: number + 1 for number, r in enumerate(program.ranges)}
+    first = {r.group: number for number, r in reversed(list(enumerate(program.ranges)))}
+    rows = [(r.start, r.stop, first[r.group], last[r.group]) for r in program.ranges]
+    return np.array(rows, np.int64).reshape(-1, 4)
 
 
 def contexts_for(program: Program, workers: int, seed: int, order: int) -> np.ndarray:

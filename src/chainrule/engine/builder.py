@@ -8,6 +8,7 @@ gradient gets none.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,9 @@ class Builder:
         self._add = add
         self._states: list[str] = []
         self._scalars: dict[str, float] = {}
+        self._schedules: dict[str, Any] = {}
+        self._shared = 0
+        self._draws = 0
         self._sources: list[str] = []
         self._gradients: dict[str, list[Buffer]] = {}
         self._needs: set[str] = set()
@@ -89,13 +93,32 @@ class Builder:
         offset = aligned(self.parameters * np.dtype(REALS[self.dtype]).itemsize)
         return self._new(Buffer(name, "sums", (1, 2), layout.SLOT, offset, "float64"))
 
-    def scalar(self, name: str, default: float) -> Buffer:
-        """A hyperparameter in the scalar region; asked for again it is the same."""
+    def scalar(self, name: str, default: Any) -> Buffer:
+        """A hyperparameter in the scalar region; asked for again it is the same.
+
+        Args:
+            name: its path.
+            default: a number, or a schedule, whose ``initial`` is the number to start from.
+        """
         if name not in self.buffers:
             self._new(Buffer(name, "scalar", (1,), layout.SCALARS, 8 * len(self._scalars),
                              "float64"))  # fmt: skip
-            self._scalars[name] = default
+            if hasattr(default, "initial"):
+                self._schedules[name] = default
+                default = default.initial
+            self._scalars[name] = float(default)
         return self.buffers[name]
+
+    def range_sums(self, name: str, ranges: int) -> Buffer:
+        """A float64 sum for each range of the flat vectors, seen by all workers."""
+        offset = self._shared
+        self._shared += aligned(8 * ranges)
+        return self._new(Buffer(name, "sums", (ranges, 1), layout.SHARED, offset, "float64"))
+
+    def site(self) -> int:
+        """The number of a place that draws random numbers, for a stream of its own."""
+        self._draws += 1
+        return self._draws
 
     def source(self, name: str) -> Buffer:
         """A data source, by the descriptor that the executor makes of it."""
@@ -232,8 +255,8 @@ class Builder:
     ) -> Program:
         return Program(
             self.dtype, tuple(self._segments), self.buffers, tile_rows, slots, self.parameters,
-            len(self._states), tuple(self._sources), dict(self._scalars), tuple(ranges),
-            loss=loss, labels=self.labels,
+            len(self._states), tuple(self._sources), dict(self._scalars), dict(self._schedules),
+            tuple(ranges), shared=self._shared, loss=loss, labels=self.labels,
         )  # fmt: skip
 
 

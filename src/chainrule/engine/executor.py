@@ -87,6 +87,8 @@ class Executor:
             whether several are faster than one.
         cursor: (epoch, step) to start from.
         at_host: called at each return to the host inside a step, with this executor.
+        values_at: for a program with schedules, the function of (first step, number of steps) that
+            gives the values of its scheduled hyperparameters by their names. Steps count from 0.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Executor:
         cursor: tuple[int, int] = (0, 0),
         epochs: int = 1,
         at_host: Callable[["Executor"], None] | None = None,
+        values_at: Callable[[int, int], Mapping[str, np.ndarray]] | None = None,
     ) -> None:
         from chainrule.engine import walker
 
@@ -119,6 +122,8 @@ class Executor:
         self.threads = self._choice.next() if self._choice else most
         self._w = walker
         self._at_host = at_host
+        self._values_at = values_at
+        self._scheduled = (0, 0)
         self._start = cursor
         self.losses = np.zeros(min(max(epochs, 1), FIRST_EPOCHS))
         self._order = np.arange(rows if shuffled else 0, dtype=np.int64)
@@ -145,6 +150,7 @@ class Executor:
             w.SLOT_BASE: self.binding.slots.ctypes.data, w.SLOT_BYTES: program.slot_bytes,
             w.SHUFFLED: shuffled, w.SEED: seed, w.SLEEP: sleep_address(),
             w.LOSS: program.loss.offset if program.loss else 0, w.MEAN: mean,
+            w.SCALAR_BASE: self.binding.scalars.ctypes.data,
         }  # fmt: skip
         for word, value in values.items():
             control[word] = value
@@ -171,8 +177,28 @@ class Executor:
 
     def set_scalar(self, name: str, value: float) -> None:
         """Change a hyperparameter between two slices."""
-        self.binding.scalars[list(self.program.scalars).index(name)] = value
+        self.binding.scalars[:, list(self.program.scalars).index(name)] = value
         self._snapshot = None
+
+    def reschedule(self) -> None:
+        """Ask for the scheduled values anew: what they depend on has changed."""
+        self._scheduled = (0, 0)
+        self._snapshot = None
+
+    def _schedule(self) -> int:
+        """Fill the table of scheduled hyperparameters if need be; the step up to which it goes."""
+        if self._values_at is None:
+            return FOREVER
+        first, last = self._scheduled
+        if not first <= self.step < last:
+            first, table = self.step, self.binding.scalars
+            for name, values in self._values_at(first, len(table)).items():
+                table[:, list(self.program.scalars).index(name)] = values
+            last = first + len(table)
+            self._scheduled = first, last
+            self._control[self._w.SCALAR_STEP] = first
+            self._control[self._w.SCALAR_BYTES] = table.strides[0]
+        return last
 
     def restart(self) -> None:
         """Go back to where the first run began; parameters and state stay as they are."""
@@ -234,7 +260,7 @@ class Executor:
     def _slice(self, end_epoch: int, end_step: int) -> int:
         w, control = self._w, self._control
         budget = 1 if self._tile_seconds is None else max(1, int(SLICE / self._tile_seconds))
-        control[w.END_EPOCH], control[w.END_STEP] = end_epoch, end_step
+        control[w.END_EPOCH], control[w.END_STEP] = end_epoch, min(end_step, self._schedule())
         control[w.BUDGET], control[w.STOP] = budget, 0
         if self._choice:
             self.threads = self._choice.next()

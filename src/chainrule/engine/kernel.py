@@ -24,9 +24,9 @@ from chainrule.engine.device import Device, Intrinsic, device, int32, jit, parts
 from chainrule.engine.layout import OPERAND_WORDS
 
 __all__ = [
-    "Constant", "Context", "Device", "EquationLike", "Flat", "Integers", "Intrinsic", "Kernel",
-    "Matrix", "Range", "Scalar", "Slots", "Source", "Sums", "Vector", "device", "int32", "kernel",
-    "real",
+    "Constant", "Context", "Device", "EquationLike", "Flat", "GroupSums", "Integers", "Intrinsic",
+    "Kernel", "Matrix", "Range", "RangeSum", "Scalar", "Slots", "Source", "Sums", "Vector",
+    "device", "int32", "kernel", "real",
 ]  # fmt: skip
 
 # What an operand can be. Rows and columns are the record's; all arrays are contiguous.
@@ -37,6 +37,8 @@ Range = Annotated[Any, "range"]  #: reals of a flat vector, from context.start t
 Slots = Annotated[Any, "slots"]  #: the same range of every gradient slot in use, a row each
 Integers = Annotated[Any, "integers"]  #: int64 (rows,)
 Sums = Annotated[Any, "sums"]  #: float64 (rows, columns)
+RangeSum = Annotated[Any, "range_sum"]  #: float64 (1,): this range's of a sum for each range
+GroupSums = Annotated[Any, "group_sums"]  #: float64: those of all ranges of the same parameter
 Scalar = Annotated[Any, "scalar"]  #: one float64: a hyperparameter
 Constant = Annotated[Any, "constant"]  #: an integer that the record itself holds
 Source = Annotated[Any, "source"]  #: a source descriptor, see :mod:`chainrule.engine.layout`

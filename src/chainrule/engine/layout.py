@@ -9,8 +9,8 @@ is ever a constant of compiled code.
 import numpy as np
 
 # Regions, by their place in a worker's region table.
-PARAMETERS, STATE, GRADIENTS, SLOT, SLOTS, ARENA, SCALARS, SOURCES = range(8)
-REGIONS = 8
+PARAMETERS, STATE, GRADIENTS, SLOT, SLOTS, ARENA, SCALARS, SOURCES, SHARED = range(9)
+REGIONS = 9
 
 # Words of an operand record. The offset and the stride (per time step) count bytes.
 REGION, OFFSET, STRIDE, ROWS, COLUMNS = range(5)
@@ -27,8 +27,8 @@ FORWARD, BACKWARD, REDUCE, UPDATE = range(4)
 PHASE_NAMES = ("forward", "backward", "reduce", "update")
 
 # Kinds of segments: once per row tile; by every worker for itself; once per range of the flat
-# vectors; a return to the host.
-TILES, EACH, CHUNKS, HOST = range(4)
+# vectors; a return to the host; once, by one worker.
+TILES, EACH, CHUNKS, HOST, ONCE = range(5)
 
 #: What a kernel may know beyond its operands.
 CONTEXT = np.dtype(
@@ -36,6 +36,7 @@ CONTEXT = np.dtype(
         ("rows", "i8"),  # rows of this tile
         ("batch_rows", "i8"),  # rows of this batch
         ("row", "i8"),  # position of the tile's first row in the epoch's order
+        ("batch_row", "i8"),  # the same within the batch
         ("order", "i8"),  # address of the epoch's order of rows, 0 for the natural one
         ("epoch", "i8"),
         ("step", "i8"),  # updates, counted from 1
@@ -46,6 +47,9 @@ CONTEXT = np.dtype(
         ("slots", "i8"),  # gradient slots that this batch uses
         ("start", "i8"),  # this range of the flat vectors ...
         ("stop", "i8"),  # ... and its end
+        ("range", "i8"),  # its number ...
+        ("first_range", "i8"),  # ... and the ranges of the same parameter,
+        ("last_range", "i8"),  # one past the last
         ("gemm", "i8"),  # address of BLAS gemm for the program's dtype
         ("product", "i8"),  # address of the product in register blocks for it
         ("worker", "i8"),

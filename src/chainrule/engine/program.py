@@ -6,6 +6,7 @@ A program is data. The executor runs it at full speed, the stepper an instructio
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -104,8 +105,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Segment:
-    """Blocks that run once per tile, by each worker, once per range of the flat vectors, or
-    (``HOST``, without blocks) a return to the host, which may change the gradients."""
+    """Blocks that run once per tile, by each worker, once per range of the flat vectors, once by
+    one worker, or (``HOST``, without blocks) a return to the host, which may change the
+    gradients."""
 
     kind: int
     blocks: tuple[Block, ...] = ()
@@ -119,13 +121,15 @@ class ParameterSegment:
         start: first element.
         stop: one past the last.
         rate_factor: multiplies the learning rate.
-        decay: the weight decay of this part.
+        decay: multiplies penalties and weight decay: 1 for weights, 0 for what they spare.
+        group: the parameter that it is a part of, by its number.
     """
 
     start: int
     stop: int
     rate_factor: float = 1.0
-    decay: float = 0.0
+    decay: float = 1.0
+    group: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,8 +144,10 @@ class Program:
         states: how many flat vectors of optimizer state there are.
         sources: the names of the data sources, in the order of their descriptors.
         scalars: the hyperparameters in the scalar region, with the values to start from.
+        schedules: what changes some of them from step to step, by their names.
         ranges: the ranges of the flat vectors in which updates run.
         arena: bytes of scratch memory of one worker.
+        shared: bytes of scratch memory that all workers share.
         loss: the buffer that holds the batch's loss after the reduction, if there is one.
     """
 
@@ -154,8 +160,10 @@ class Program:
     states: int = 0
     sources: tuple[str, ...] = ()
     scalars: Mapping[str, float] = field(default_factory=dict)
+    schedules: Mapping[str, Any] = field(default_factory=dict)
     ranges: tuple[ParameterSegment, ...] = ()
     arena: int = 0
+    shared: int = 0
     loss: Buffer | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
 

@@ -94,9 +94,9 @@ class Stepper:
         memory = {
             layout.PARAMETERS: binding.parameters, layout.GRADIENTS: binding.gradients,
             layout.STATE: binding.state, layout.ARENA: binding.arenas[0],
-            layout.SLOTS: binding.slots, layout.SCALARS: binding.scalars,
+            layout.SLOTS: binding.slots, layout.SCALARS: binding.scalars[0],
             layout.SLOT: binding.slots[self._slot * self.program.slot_bytes :],
-            layout.SOURCES: binding.descriptors,
+            layout.SOURCES: binding.descriptors, layout.SHARED: binding.shared,
         }[buffer.region]  # fmt: skip
         assert memory is not None
         kinds = {"real": REALS[self.program.dtype], "int64": np.int64, "float64": np.float64}
@@ -118,7 +118,7 @@ class Stepper:
         Raises:
             CanaryError: if guarded, and a kernel wrote outside its outputs.
         """
-        context, program = self.context, self.program
+        context, program, binding = self.context, self.program, self.binding
         tiles = -(-self._rows // program.tile_rows)
         context["batch_rows"], context["step"] = self._rows, self._step
         context["slots"] = min(tiles, program.slots)
@@ -132,17 +132,22 @@ class Stepper:
                 elif segment.kind == layout.EACH:
                     self._run_segment(segment, observe)
                 elif segment.kind == layout.CHUNKS:
-                    for r in program.ranges:
+                    for number, r in enumerate(program.ranges):
                         context["start"], context["stop"] = r.start, r.stop
+                        context["range"] = number
+                        context["first_range"], context["last_range"] = binding.ranges[number, 2:]
                         context["rate_factor"], context["decay"] = r.rate_factor, r.decay
                         self._run_segment(segment, observe)
+                elif segment.kind == layout.ONCE:
+                    self._run_segment(segment, observe)
 
     def _enter_tile(self, tile: int) -> None:
         context, program = self.context, self.program
         first = tile * program.tile_rows
         slot = tile % program.slots
         context["rows"] = min(program.tile_rows, self._rows - first)
-        context["row"], self._slot = first, slot
+        context["row"] = context["batch_row"] = first
+        self._slot = slot
         context["accumulate"] = int(tile >= program.slots)
         base = self.binding.slots.ctypes.data + slot * program.slot_bytes
         self._regions[0, layout.SLOT] = base
@@ -171,6 +176,7 @@ class Stepper:
             "parameters": binding.parameters.copy(),
             "gradients": binding.gradients.copy(),
             "slots": binding.slots.copy(),
+            "shared": binding.shared.copy(),
             "state": np.zeros(0) if binding.state is None else binding.state.copy(),
         }
 
@@ -182,6 +188,7 @@ class Stepper:
             "parameters": (layout.PARAMETERS, binding.parameters),
             "gradients": (layout.GRADIENTS, binding.gradients),
             "slots": (layout.SLOT, binding.slots),
+            "shared": (layout.SHARED, binding.shared),
             "state": (layout.STATE, binding.state),
         }
         for name, (region, now) in names.items():

@@ -77,6 +77,16 @@ def sums(record, regions, context):
     return carray(pointer(place(record, regions, context), np.float64), shape)
 
 
+def range_sum(record, regions, context):
+    first = place(record, regions, context) + 8 * context.range
+    return carray(pointer(first, np.float64), 1)
+
+
+def group_sums(record, regions, context):
+    first = place(record, regions, context) + 8 * context.first_range
+    return carray(pointer(first, np.float64), context.last_range - context.first_range)
+
+
 def scalar(record, regions, context):
     return load(place(record, regions, context), np.float64)
 

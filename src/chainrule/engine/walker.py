@@ -17,12 +17,13 @@ from chainrule.engine.intrinsics import (
     load,
     relax,
 )
-from chainrule.engine.layout import ARENA, CHUNKS, EACH, HOST, SLOT, TILES
+from chainrule.engine.layout import ARENA, CHUNKS, EACH, HOST, ONCE, SCALARS, SLOT, TILES
 from chainrule.engine.random import shuffle as shuffle_device
 
 # Words of the control block. Those that several workers write are a cache line apart.
 (EPOCH, BATCH, SEGMENT, STEP, END_EPOCH, END_STEP, ROWS, BATCH_ROWS, TILE_ROWS, SLOTS, SLOT_BASE,
- SLOT_BYTES, SHUFFLED, SEED, SLEEP, LOSS, MEAN, BUDGET, FIRST_EPOCH) = range(19)  # fmt: skip
+ SLOT_BYTES, SHUFFLED, SEED, SLEEP, LOSS, MEAN, BUDGET, FIRST_EPOCH, SCALAR_BASE, SCALAR_BYTES,
+ SCALAR_STEP) = range(22)  # fmt: skip
 STOP, ARRIVED, TURN, GO, QUIT = 32, 40, 48, 56, 64
 NEXT_TILE = 72  # a word for each slot, a cache line apart
 LINE = 8
@@ -93,6 +94,7 @@ def run_tiles(worker, workers, first_row, rows, control, segment, blocks, instru
             start = tile * tile_rows
             context[0].rows = min(tile_rows, rows - start)
             context[0].row = first_row + start
+            context[0].batch_row = start
             context[0].accumulate = 1 if tile >= slots else 0
             run_blocks(segment, blocks, instructions, operands, regions.ctypes.data, context)
             tile += slots
@@ -120,6 +122,8 @@ def run_ranges(worker, workers, segment, blocks, instructions, operands, regions
     """Run this worker's share of the ranges of the flat vectors."""
     for r in range(worker, ranges.shape[0], workers):
         context[0].start, context[0].stop = ranges[r, 0], ranges[r, 1]
+        context[0].range = r
+        context[0].first_range, context[0].last_range = ranges[r, 2], ranges[r, 3]
         context[0].rate_factor, context[0].decay = factors[r, 0], factors[r, 1]
         run_blocks(segment, blocks, instructions, operands, regions.ctypes.data, context)
 
@@ -173,6 +177,9 @@ def walk(worker, workers, control, segments, blocks, instructions, operands, all
                 return leave(worker, workers, control, epoch, batch, segment, step, DONE)
             rows = min(size, control[ROWS] - batch * size)
             context[0].step = step + 1
+            regions[SCALARS] = (
+                control[SCALAR_BASE] + (step - control[SCALAR_STEP]) * control[SCALAR_BYTES]
+            )
             context[0].batch_rows = rows
             context[0].slots = min(
                 (rows + control[TILE_ROWS] - 1) // control[TILE_ROWS], control[SLOTS]
@@ -201,6 +208,12 @@ def walk(worker, workers, control, segments, blocks, instructions, operands, all
                 elif kind == CHUNKS:
                     run_ranges(worker, workers, segments[segment], blocks, instructions, operands,
                                regions, context, ranges, factors)  # fmt: skip
+                    if segment + 1 < segments.shape[0]:
+                        barrier(control, workers)
+                elif kind == ONCE:
+                    if worker == 0:
+                        run_blocks(segments[segment], blocks, instructions, operands,
+                                   regions.ctypes.data, context)  # fmt: skip
                 elif kind == HOST:
                     return leave(worker, workers, control, epoch, batch, segment + 1, step, AT_HOST)
                 segment += 1
