@@ -108,6 +108,7 @@ VALUES = {
     "sqrt": ((M**2,), np.abs(M)),
     "tanh": ((M,), np.sinh(M) / np.cosh(M)),
     "erfc": ((np.array([0.0, 30.0, -30.0]),), np.array([1.0, 0.0, 2.0])),
+    "sign": ((np.array([-2.0, 0.0, 3.0, np.nan]),), np.array([-1.0, 0.0, 1.0, np.nan])),
     "absolute": ((M,), np.sqrt(M**2)),
     "maximum": ((0, M), M * (M > 0)),
     "minimum": ((0, M), M * (M < 0)),
