@@ -30,6 +30,7 @@ from chainrule.layers import dense
 from chainrule.losses import losses
 from chainrule.lowering import lower
 from chainrule.optimizers import LETTERS, OPTIMIZERS
+from chainrule.optimizers.entry import DECAYED
 
 ROWS, TILE = 19, 2  # ten tiles, the last of one row: two of the eight gradient slots get a second
 TOLERANCE = {"float32": 3e-5, "float64": 1e-12}
@@ -69,6 +70,8 @@ class CheckedEquations:
         }
         values.setdefault("m", float(context["divisor"]))
         values["t"] = float(context["step"])
+        if instruction.phase == layout.UPDATE:
+            values[DECAYED] = float(context["decay"])
         values["i"] = np.arange(context["row"], context["row"] + context["rows"])
         values.update({LETTERS[k]: v for k, v in values.items() if k in LETTERS})
         for equation in kernel.equations:

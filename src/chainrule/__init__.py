@@ -8,8 +8,13 @@ __version__ = "0.1.0"
 _WHERE = {
     "chainrule.network": ("Network",),
     "chainrule.layers": ("Dense",),
-    "chainrule.optimizers": ("Adam", "GradientDescent"),
-    "chainrule.training.trainer": ("DivergedError", "train"),
+    "chainrule.optimizers": (
+        "AMSGrad", "Adagrad", "Adam", "AdamHat", "AdamW", "GradientDescent", "Lion", "Momentum",
+        "NAdam", "Nesterov", "RMSprop",
+    ),
+    "chainrule.training.trainer": ("train",),
+    "chainrule.training.history": ("DivergedError",),
+    "chainrule.training.quasi_newton": ("LBFGS",),
     "chainrule.training.ensemble": ("train_ensemble",),
     "chainrule.training.callbacks": ("Converged", "Reached"),
     "chainrule.glass.trace": ("trace",),
@@ -19,7 +24,7 @@ _WHERE = {
     "chainrule.metrics": ("decide", "one_hot"),
     "chainrule.scaling": ("InnerRange",),
     "chainrule.initializers": ("constant", "normal", "uniform"),
-}
+}  # fmt: skip
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]

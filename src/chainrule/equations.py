@@ -64,6 +64,7 @@ OPERATIONS = {
     "sqrt": Operation(lambda xp, x: xp.sqrt(x), "√({})", ATOM, (LOOSE,)),
     "tanh": Operation(lambda xp, x: xp.tanh(x), "tanh({})", ATOM, (LOOSE,)),
     "erfc": Operation(_erfc, "erfc({})", ATOM, (LOOSE,)),
+    "sign": Operation(lambda xp, x: xp.sign(x), "sign({})", ATOM, (LOOSE,)),
     "absolute": Operation(lambda xp, x: xp.abs(x), "|{}|", ATOM, (LOOSE,)),
     "maximum": Operation(lambda xp, x, y: xp.maximum(x, y), "max({}, {})", ATOM, (LOOSE, LOOSE)),
     "minimum": Operation(lambda xp, x, y: xp.minimum(x, y), "min({}, {})", ATOM, (LOOSE, LOOSE)),
