@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from chainrule import dataflow
 from chainrule.engine import layout
 from chainrule.engine.builder import Builder
+from chainrule.engine.kernel import Kernel
 from chainrule.engine.program import Buffer, ParameterSegment, Program, planned
 from chainrule.engine.sources import readable
+from chainrule.losses import Form, Loss
 from chainrule.optimizers import Optimizer
 from chainrule.tiling import rows_of_a_tile, slots_for
 
@@ -33,6 +35,7 @@ def lower(
     fused: bool = True,
     plan: bool = True,
     reuse: bool = True,
+    smoothing: float = 0.0,
 ) -> Program:
     """Translate a network into the program for a purpose.
 
@@ -51,6 +54,7 @@ def lower(
         fused: False computes a natural pair of activation and loss by its two factors.
         plan: False leaves the scratch buffers without places.
         reuse: False gives every scratch buffer a place of its own.
+        smoothing: ε of label smoothing; 0 leaves the targets as they are.
 
     Raises:
         ValueError: if there is no loss, or an activation cannot be trained.
@@ -70,7 +74,9 @@ def lower(
         builder.emit(dataflow.store, Y=builder.source("out"), a=a)
         builder.close_segment(layout.TILES)
     else:
-        _lower_loss(builder, gather, network, a, labels, weighted, fused, purpose != "evaluate")
+        _lower_loss(
+            builder, gather, network, a, labels, weighted, fused, purpose != "evaluate", smoothing
+        )
         if purpose != "evaluate":
             builder.run_backward()
         builder.close_segment(layout.TILES)
@@ -102,7 +108,7 @@ class _Gather:
 
 def _lower_loss(
     builder: Builder, gather: "_Gather", network: "Network", a: Buffer, labels: bool,
-    weighted: bool, fused: bool, backward: bool,
+    weighted: bool, fused: bool, backward: bool, smoothing: float,
 ) -> None:  # fmt: skip
     loss = network.loss
     if loss is None:
@@ -112,8 +118,10 @@ def _lower_loss(
         y = builder.value("y", None, "int64")
         builder.emit(dataflow.gather_labels, x=y, X=builder.source("Y"))
     else:
-        y = builder.value("y", network.outputs)
+        y = builder.value("y", loss.target_columns(network.outputs))
         gather(y, "Y")
+    if smoothing:
+        y, kind = _smoothed(builder, loss, a, y, labels, smoothing), "values"
     weights = None
     if weighted:
         weights = builder.value("weight", None)
@@ -125,7 +133,8 @@ def _lower_loss(
         form = loss.forms[kind]
     seen = builder.origins[a.name][0] if natural else a
     example = builder.value("loss.example", None)
-    builder.emit(form.value, loss=example, **{"z" if natural else "a": seen}, y=y)
+    known = {"a": a, "z": seen, "y": y} | _parameters(builder, loss, form)
+    builder.emit(form.value, loss=example, **_among(known, form.value))
     if weights is not None:
         weighed = builder.value("loss.weighed", None)
         builder.emit(dataflow.weigh_losses, out=weighed, x=example, w=weights)
@@ -136,9 +145,37 @@ def _lower_loss(
     builder.phase = layout.BACKWARD
     target = builder.contribution(seen)
     raw = target if weights is None else builder.value(f"{target.name}.unweighed", seen.columns)
-    builder.emit(form.gradient, **{"delta" if natural else "da": raw}, a=a, y=y)
+    written = {"delta" if natural else "da": raw}
+    builder.emit(form.gradient, **written, **_among(known, form.gradient))
     if weights is not None:
         builder.emit(dataflow.weigh_rows, out=target, x=raw, w=weights)
+
+
+def _smoothed(
+    builder: Builder, loss: Loss, a: Buffer, y: Buffer, labels: bool, smoothing: float
+) -> Buffer:
+    """The targets mixed with the uniform distribution: over all outputs, or over yes and no."""
+    out = builder.value("y.smooth", a.columns)
+    share = builder.scalar("label_smoothing", smoothing)
+    classes = a.columns if loss.distribution else 2
+    if labels:
+        builder.emit(dataflow.smooth_labels, out=out, y=y, a=a, share=share, classes=classes)
+    else:
+        builder.emit(dataflow.smooth, out=out, y=y, share=share, classes=classes)
+    return out
+
+
+def _parameters(builder: Builder, loss: Loss, form: Form) -> dict[str, Buffer]:
+    """The loss's parameters, where they are an operand of its kernels."""
+    kind = form.value.operands.get("k")
+    if kind == "scalars":
+        return {"k": builder.scalars("loss.k", loss.k)}
+    return {} if kind is None else {"k": builder.scalar("loss.k", loss.k[0] if loss.k else 0.0)}
+
+
+def _among(known: Mapping[str, Buffer], kernel: Kernel) -> dict[str, Buffer]:
+    """Those of the buffers that a kernel takes."""
+    return {name: known[name] for name in kernel.operands if name in known}
 
 
 def _lower_mean_loss(builder: Builder) -> Buffer:

@@ -22,8 +22,10 @@ def output_for(hidden, loss):
 
 
 def stack(hidden, loss, depth, bias=True, seed=0):
-    layers = [cr.Dense(INPUTS, hidden.name, bias=bias, biases="uniform(-0.5, 0.5)")
-              for _ in range(depth - 1)]  # fmt: skip
+    # a tower of e**z soon leaves the numbers: smaller weights keep it low
+    weights = "uniform(-0.3, 0.3)" if hidden.name == "exponential" else None
+    layers = [cr.Dense(INPUTS, hidden.name, bias=bias, biases="uniform(-0.5, 0.5)",
+                       weights=weights) for _ in range(depth - 1)]  # fmt: skip
     last = cr.Dense(OUTPUTS, output_for(hidden, loss), bias=bias, biases="uniform(-0.5, 0.5)")
     return cr.Network([*layers, last], loss.name, inputs=INPUTS, seed=seed, dtype="float64")
 
@@ -118,6 +120,13 @@ JAX_ACTIVATIONS = {
     "gelu": lambda jax, z: jax.nn.gelu(z, approximate=False),
     "silu": lambda jax, z: jax.nn.silu(z),
     "softplus": lambda jax, z: jax.nn.softplus(z),
+    "selu": lambda jax, z: jax.nn.selu(z),
+    "mish": lambda jax, z: jax.nn.mish(z),
+    "gelu_tanh": lambda jax, z: jax.nn.gelu(z, approximate=True),
+    "relu6": lambda jax, z: jax.nn.relu6(z),
+    "hard_sigmoid": lambda jax, z: jax.nn.hard_sigmoid(z),
+    "softsign": lambda jax, z: jax.nn.soft_sign(z),
+    "exponential": lambda jax, z: jax.numpy.exp(z),
 }
 JAX_LOSSES = {
     "rss": lambda jnp, a, y: ((y - a) ** 2).sum(),

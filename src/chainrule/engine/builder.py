@@ -120,6 +120,11 @@ class Builder:
         self._draws += 1
         return self._draws
 
+    def scalars(self, name: str, defaults: Sequence[float]) -> Buffer:
+        """Hyperparameters of one kind, side by side: ``name.1``, ``name.2``, ..."""
+        each = [self.scalar(f"{name}.{k}", v) for k, v in enumerate(defaults, start=1)]
+        return replace(each[0], shape=(len(each),))
+
     def source(self, name: str) -> Buffer:
         """A data source, by the descriptor that the executor makes of it."""
         offset = 8 * layout.SOURCE_WORDS * len(self._sources)

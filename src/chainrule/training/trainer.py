@@ -56,6 +56,7 @@ def train(
     shuffle: bool = True,
     sample_weight: Any = None,
     class_weight: Any = None,
+    label_smoothing: float = 0.0,
     validation_data: tuple[Any, Any] | None = None,
     validation_share: float | None = None,
     metrics: Sequence[str] = (),
@@ -80,6 +81,10 @@ def train(
         shuffle: whether each epoch has an order of its own.
         sample_weight: (m,), scaled to mean one.
         class_weight: ``"balanced"`` or a mapping from class to weight.
+        label_smoothing: the share ε of the uniform distribution that is mixed into the targets of
+            a cross-entropy or focal loss, from 0 to below 1: y becomes (1 − ε) y + ε / K for
+            softmax, K being its outputs, and (1 − ε) y + ε / 2 for logistic outputs. The loss
+            of the training is the one that is differentiated; ``val_loss`` is without it.
         validation_data: (Xv, yv), evaluated after each epoch.
         validation_share: instead, the share of the rows to hold out, in (0, 1).
         metrics: names, computed after each epoch on the validation data, else on X.
@@ -119,7 +124,7 @@ def train(
     task = checked(
         network, X, y, sample_weight=sample_weight, class_weight=class_weight,
         validation_data=validation_data, validation_share=validation_share,
-        metric_names=metrics, seed=seed,
+        metric_names=metrics, seed=seed, label_smoothing=label_smoothing,
     )  # fmt: skip
     batch_rows = (
         task.rows if batch_size is None else min(whole("batch_size", batch_size), task.rows)
@@ -129,6 +134,7 @@ def train(
     program = lower(
         network, "train", batch_rows, optimizer, labels=task.y.labels,
         weighted=task.weights is not None, sources=sources, dtype=task.dtype,
+        smoothing=task.label_smoothing,
     )  # fmt: skip
     if threads is not None:
         threads = whole("threads", threads)
@@ -193,6 +199,7 @@ class _Figures:
     def __init__(self, task: Task, stack: contextlib.ExitStack) -> None:
         seen = task.validation or task
         self._y, self._metrics = seen.y.values, task.metrics
+        self._predicts = task.network.loss.predicts if task.network.loss else "targets"
         self._prefix = "val_" if task.validation else ""
         self._evaluator = self._predictor = None
         if task.validation:
@@ -207,7 +214,8 @@ class _Figures:
         if self._predictor:
             outputs = self._predictor.run()
             for metric in self._metrics:
-                figures[self._prefix + metric.name] = metric.compute(self._y, outputs)
+                figure = metric.of_outputs(self._y, outputs, self._predicts)
+                figures[self._prefix + metric.name] = figure
         return figures
 
 
