@@ -27,7 +27,7 @@ from chainrule.engine.program import Buffer
 from chainrule.engine.stepper import CanaryError, Stepper
 from chainrule.equations import Equation, symbols
 from chainrule.layers import dense
-from chainrule.losses import losses
+from chainrule.losses import find, losses
 from chainrule.lowering import lower
 from chainrule.optimizers import LETTERS, OPTIMIZERS
 
@@ -110,6 +110,8 @@ class CheckedEquations:
         value = np.asarray(value, None if kind == "integers" else np.float64)
         if kind == "scalar":
             return float(value[0])
+        if kind == "scalars":
+            return value
         if kind == "range":
             return value[context["start"] : context["stop"]]
         if kind == "sums":
@@ -168,16 +170,14 @@ class Twice:
 
 
 def values_for(loss, rows, outputs, rng):
-    y = rng.uniform(0.1, 0.9, (rows, outputs))
+    y = rng.uniform(0.1, 0.9, (rows, loss.target_columns(outputs)))
     return y / y.sum(axis=1, keepdims=True) if loss.distribution else y
 
 
 def output_for(loss):
     """An activation whose outputs lie in the domain of the loss, and are no natural partner."""
     for entry in activations:
-        low, high = entry.range
-        fits = loss.domain[0] <= low and high <= loss.domain[1]
-        if entry.trainable and fits and entry.name not in loss.natural:
+        if entry.trainable and loss.accepts(entry) and entry.name not in loss.natural:
             return entry
     raise AssertionError(f"no activation suits {loss.name}")
 
@@ -194,19 +194,23 @@ def cases():
             mixed = ["linear" if entry.name != "linear" else "tanh", entry, entry]
             net = cr.Network([cr.Dense(3, mixed)], "mse", inputs=4, seed=2)
             yield f"neuron of {entry.name}", net, {"purpose": purpose}, False, None
-    for loss in losses:
+    for loss in (*losses, find("huber(0.3)"), find("quantile(0.1, 0.8)")):
+        units = 4 if loss.outputs_per_target == 2 else 3
         for kind in loss.forms:
             labels = kind == "labels"
             out = output_for(loss)
-            net = cr.Network([cr.Dense(3, out)], loss.name, inputs=4, seed=3)
-            yield f"{loss.name} of {kind}", net, {"purpose": "train"}, labels, None
+            net = cr.Network([cr.Dense(units, out)], loss, inputs=4, seed=3)
+            yield f"{loss} of {kind}", net, {"purpose": "train"}, labels, None
             weighted = {"purpose": "train", "weighted": True}
-            yield f"weighted {loss.name} of {kind}", net, weighted, labels, None
+            yield f"weighted {loss} of {kind}", net, weighted, labels, None
             for partner in loss.natural:
-                net = cr.Network([cr.Dense(3, partner)], loss.name, inputs=4, seed=4)
+                net = cr.Network([cr.Dense(units, partner)], loss, inputs=4, seed=4)
                 for fused in (True, False):
                     options = {"purpose": "train", "fused": fused}
-                    yield f"{loss.name} of {kind}, {partner}, {fused=}", net, options, labels, None
+                    yield f"{loss} of {kind}, {partner}, {fused=}", net, options, labels, None
+                if loss.smoothing:
+                    options = {"purpose": "train", "smoothing": 0.2}
+                    yield f"smooth {loss} of {kind}, {partner}", net, options, labels, None
     for name, optimizer in OPTIMIZERS.items():
         net = cr.Network([cr.Dense(3, "tanh"), cr.Dense(2, bias=False)], "mse", inputs=4, seed=5)
         yield name, net, {"purpose": "train", "optimizer": optimizer()}, False, None
