@@ -272,7 +272,7 @@ def test_cross_entropies_refuse_what_is_no_probability(name, activation):
                                         "tanh"])  # fmt: skip
 def test_rates_must_be_positive(name, activation):
     """ReLU reaches 0, whose logarithm is infinite; softplus and e^z only come near."""
-    with pytest.raises(ValueError, match="greater than 0, .* use 'exponential' or 'softplus'"):
+    with pytest.raises(ValueError, match=r"greater than 0, .* use 'exponential' or 'softplus'"):
         cr.Network([cr.Dense(2, activation)], name, inputs=2)
     for allowed in ("exponential", "softplus", "logistic", "softmax"):
         cr.Network([cr.Dense(2, allowed)], name, inputs=2)
@@ -550,6 +550,28 @@ def test_nan_outputs_make_the_loss_and_its_gradient_nan(loss, dtype, fused, rng)
     t = cr.trace(net, np.ones((2, n)), targets_for(loss, "values", 2, n, rng), fused=fused)
     assert np.isnan(t["loss.example"]).all()
     assert np.isnan(t["delta1"]).all()
+
+
+@pytest.mark.parametrize("loss", ENTRIES, ids=str)
+def test_classes_can_be_weighed_in_every_loss(loss, rng):
+    """By weights of the examples of each class; the mean weight is one."""
+    n = outputs_for(loss, 2)
+    net = identity_network(loss, next(iter(loss.natural), "linear"), n)
+    y = rng.integers(1, 3, 12) if loss.positive else rng.integers(0, 2, 12)
+    columns = loss.target_columns(n)
+    targets = y if "labels" in loss.forms else np.stack([y, 3 - y if loss.positive else 1 - y], 1)
+    targets = targets if targets.ndim == 1 else targets[:, :columns]
+    # the class of several columns is the largest one's
+    of_row = targets.argmax(axis=1) if targets.ndim == 2 and columns > 1 else y
+    classes = np.unique(of_row)
+    z, twin = rng.normal(size=(12, n)), net.copy()
+    options = {"epochs": 2, "batch_size": 5, "seed": 3}
+    first = cr.train(net, z, targets, class_weight={int(classes[0]): 3.0}, **options)
+    weights = np.where(of_row == classes[0], 3.0, 1.0)
+    second = cr.train(twin, z, targets, sample_weight=weights, **options)
+    assert first.history["loss"] == second.history["loss"]
+    np.testing.assert_array_equal(net.vector, twin.vector)
+    assert not np.array_equal(net.vector, np.eye(n).ravel())
 
 
 def test_an_entry_of_ones_own_is_a_few_lines():

@@ -63,6 +63,8 @@ OPERATIONS = {
     "log1p": Operation(lambda xp, x: xp.log1p(x), "ln(1 + {})", ATOM, (SUM,)),
     "sqrt": Operation(lambda xp, x: xp.sqrt(x), "√({})", ATOM, (LOOSE,)),
     "tanh": Operation(lambda xp, x: xp.tanh(x), "tanh({})", ATOM, (LOOSE,)),
+    "logistic": Operation(lambda xp, x: 1 / (1 + xp.exp(-x)), "σ({})", ATOM, (LOOSE,)),
+    "softplus": Operation(lambda xp, x: xp.logaddexp(0.0, x), "ln(1 + exp({}))", ATOM, (LOOSE,)),
     "erfc": Operation(_erfc, "erfc({})", ATOM, (LOOSE,)),
     "absolute": Operation(lambda xp, x: xp.abs(x), "|{}|", ATOM, (LOOSE,)),
     "sign": Operation(lambda xp, x: xp.sign(x), "sgn({})", ATOM, (LOOSE,)),

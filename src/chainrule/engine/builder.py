@@ -123,7 +123,7 @@ class Builder:
     def scalars(self, name: str, defaults: Sequence[float]) -> Buffer:
         """Hyperparameters of one kind, side by side: ``name.1``, ``name.2``, ..."""
         each = [self.scalar(f"{name}.{k}", v) for k, v in enumerate(defaults, start=1)]
-        return replace(each[0], shape=(len(each),))
+        return replace(each[0], shape=(len(each),), label=name)
 
     def source(self, name: str) -> Buffer:
         """A data source, by the descriptor that the executor makes of it."""

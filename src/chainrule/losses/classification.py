@@ -4,7 +4,7 @@ import math
 
 from chainrule.engine.elementary import exp, log, log1p, log1p_exp, logistic
 from chainrule.engine.kernel import device, real
-from chainrule.equations import Expression, apply, symbols
+from chainrule.equations import apply, symbols
 from chainrule.losses.entry import Loss, elementwise, ln, losses, natural
 
 a, y, z, k = symbols("a y z k")
@@ -71,17 +71,9 @@ def focal_slope_from_z(z: float, y: float, k: float) -> float:
     return (real(1) - y) * no - y * yes
 
 
-def ln_one_plus_exp(x: Expression) -> Expression:
-    return apply("maximum", 0, x) + apply("log1p", apply("exp", -apply("absolute", x)))
-
-
-def sigma(x: Expression) -> Expression:
-    return 1 / (1 + apply("exp", -x))
-
-
 SIGN = 2 * y - 1
-OF_YES, OF_NO = ln_one_plus_exp(-z), ln_one_plus_exp(z)
-P, Q = sigma(z), sigma(-z)
+OF_YES, OF_NO = apply("softplus", -z), apply("softplus", z)
+P, Q = apply("logistic", z), apply("logistic", -z)
 
 hinge = losses.register(
     Loss(
