@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.special
 
+import chainrule as cr
 from chainrule.activations import Activation, activations, find
 from chainrule.engine.elementary import exp
 from chainrule.engine.kernel import device, real
@@ -121,6 +122,16 @@ def test_selu_keeps_mean_0_and_variance_1(activate):
     a = activate(activations["selu"], nodes[:, None])[:, 0]
     assert weights @ a == pytest.approx(0, abs=2e-3)  # the kink limits the quadrature
     assert weights @ a**2 == pytest.approx(1, abs=2e-3)
+
+
+def test_selu_with_its_initializer_normalises_itself_from_layer_to_layer(rng):
+    """From any scale of the inputs; without biases and any other normalisation."""
+    layers = [cr.Dense(200, "selu") for _ in range(16)]
+    net = cr.Network(layers, inputs=200, seed=3, dtype="float64")
+    for scale in (0.7, 1.0, 1.4):
+        a = net.predict(scale * rng.normal(size=(300, 200)))
+        assert abs(a.mean()) < 0.15
+        assert 0.75 < a.var() < 1.25
 
 
 @pytest.mark.parametrize(

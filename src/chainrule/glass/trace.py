@@ -36,7 +36,7 @@ class Trace(Mapping[str, np.ndarray]):
 
     ``z``, ``a``, ``da`` and ``delta`` are those of each example; ``dW``, ``db`` and ``loss`` those
     of the batch, divided by its rows. The values of a natural pair of output activation and loss
-    have no ``da``: their program computes ``delta = a − y`` directly.
+    have no ``da``: their program computes ``delta`` directly, mostly as a − y.
 
     Attributes:
         steps: the instructions in the order in which they ran.
