@@ -83,6 +83,8 @@ OPERATIONS = {
         lambda xp, x: xp.sum(x, axis=-1, keepdims=True), "Σₖ {}", PREFIX, (PREFIX,)
     ),
     "sum_rows": Operation(lambda xp, x: xp.sum(x, axis=0), "Σᵢ {}", PREFIX, (PREFIX,)),
+    "sum_all": Operation(lambda xp, x: xp.sum(x), "Σ {}", PREFIX, (PREFIX,)),
+    "sign": Operation(lambda xp, x: xp.sign(x), "sign({})", ATOM, (LOOSE,)),
     "logsumexp": Operation(_logsumexp, "ln Σₖ exp({})", ATOM, (LOOSE,)),
     "max_outputs_column": Operation(
         lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", PREFIX, (ATOM,)

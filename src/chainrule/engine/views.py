@@ -101,7 +101,8 @@ def source(record, regions, context):
 
 _VIEWS = {
     "matrix": matrix, "vector": vector, "flat": flat, "range": range_, "slots": slots,
-    "integers": integers, "sums": sums, "scalar": scalar, "constant": constant, "source": source,
+    "integers": integers, "sums": sums, "range_sum": range_sum, "group_sums": group_sums,
+    "scalar": scalar, "constant": constant, "source": source,
 }  # fmt: skip
 
 
