@@ -128,6 +128,7 @@ VALUES = {
     "column": ((np.array([1.0, 2.0]),), np.array([[1.0], [2.0]])),
     "sum_outputs": ((M,), np.array([1.5, 1.25])),
     "sum_outputs_column": ((M,), np.array([[1.5], [1.25]])),
+    "sum_all": ((M,), np.array(2.75)),
     "sum_rows": ((M,), np.array([2.0, -0.75, 1.5])),
     "logsumexp": ((M,), np.log(np.exp(M).sum(axis=1))),
     "max_outputs_column": ((M,), np.array([[2.0], [1.5]])),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import chainrule
 import chainrule as cr
-from chainrule import dataflow
+from chainrule import dataflow, penalties
 from chainrule.activations import activations
 from chainrule.engine import layout
 from chainrule.engine.builder import Builder
@@ -28,7 +28,7 @@ from chainrule.engine.stepper import CanaryError, Stepper
 from chainrule.equations import Equation, symbols
 from chainrule.layers import dense
 from chainrule.losses import find, losses
-from chainrule.lowering import lower
+from chainrule.lowering import Regime, lower
 from chainrule.optimizers import LETTERS, OPTIMIZERS
 
 ROWS, TILE = 19, 2  # ten tiles, the last of one row: two of the eight gradient slots get a second
@@ -53,9 +53,10 @@ class CheckedEquations:
         # gradient slot counts as 0 until its first write, whatever rubbish lies in it.
         self.old = {}
         for buffer in stepper.program.buffers.values():
-            if buffer.region in (layout.PARAMETERS, layout.STATE, layout.GRADIENTS):
+            if buffer.region in (layout.STATE, layout.GRADIENTS):
                 value = stepper.value(buffer)
                 self.old[value.ctypes.data] = value.astype(np.float64)
+        self.parameters = stepper.binding.parameters.astype(np.float64)
         stepper.binding.slots.fill(0xFF)
 
     def __call__(self, instruction, stepper):
@@ -69,8 +70,10 @@ class CheckedEquations:
         }
         values.setdefault("m", float(context["divisor"]))
         values["t"] = float(context["step"])
+        values["ω"], values["rows"] = float(context["decay"]), float(context["batch_rows"])
         values["i"] = np.arange(context["row"], context["row"] + context["rows"])
-        values.update({LETTERS[k]: v for k, v in values.items() if k in LETTERS})
+        letters = {**LETTERS, **penalties.LETTERS}
+        values.update({letters[k]: v for k, v in values.items() if k in letters})
         for equation in kernel.equations:
             right = np.asarray(equation.value.evaluate(values), np.float64)
             read = [np.abs(np.asarray(values[name], np.float64)) for name in equation.names]
@@ -102,7 +105,10 @@ class CheckedEquations:
             first = slots[: context["slots"], operand.offset : operand.offset + 8]
             return np.ascontiguousarray(first).view(np.float64)
         value = stepper.value(operand)
-        if not after:
+        if not after and operand.region == layout.PARAMETERS:
+            first = operand.offset // stepper.program.itemsize
+            value = self.parameters[first : first + value.size].reshape(value.shape)
+        elif not after:
             zeros = np.zeros(value.shape)
             value = self.old.get(
                 value.ctypes.data, zeros if operand.region == layout.SLOT else value
@@ -116,12 +122,18 @@ class CheckedEquations:
             return value[context["start"] : context["stop"]]
         if kind == "sums":
             return value.reshape(-1, value.shape[-1])[:, :1]
+        if kind == "range_sum":
+            return value.reshape(-1)[context["range"] : context["range"] + 1]
+        if kind == "group_sums":
+            return value.reshape(-1)[context["first_range"] : context["last_range"]]
         if kind == "slots":
             return value[:, context["start"] : context["stop"]]
         return value
 
     def remember(self, operand, stepper):
-        if isinstance(operand, Buffer) and operand.role != "source":
+        if isinstance(operand, Buffer) and operand.region == layout.PARAMETERS:
+            self.parameters = stepper.binding.parameters.astype(np.float64)
+        elif isinstance(operand, Buffer) and operand.role != "source":
             value = stepper.value(operand)
             self.old[value.ctypes.data] = value.astype(np.float64)
 
@@ -132,7 +144,7 @@ class CheckedEquations:
 class Twice:
     """out = (x·W + b) + (x·W + b): the input and the parameters are read twice."""
 
-    name, kind = None, "twice"
+    name, kind, couples_rows = None, "twice", False
 
     def outputs(self, inputs):
         return inputs
@@ -182,6 +194,19 @@ def output_for(loss):
     raise AssertionError(f"no activation suits {loss.name}")
 
 
+REGIMES = {
+    "elastic net": {"penalty": cr.Penalty(l1=0.01, l2=0.1)},
+    "elastic net per example": {"penalty": cr.Penalty(l1=0.01, l2=0.1, per_example=True)},
+    "clipped values": {"clip": cr.ClipValue(0.01)},
+    "clipped norms": {"clip": cr.ClipNorm(0.1)},
+    "clipped norm of all": {"clip": cr.ClipGlobalNorm(0.1), "penalty": cr.L2(0.1)},
+    "norms that do not reach the limit": {"clip": cr.ClipGlobalNorm(1e3)},
+    "limited norms": {"constraint": cr.MaxNorm(0.8)},
+    "a frozen layer": {"frozen": frozenset({"dense1.W", "dense1.b"})},
+    "factors of the rate": {"rate_factors": {"dense2.b": 1.0}},
+}
+
+
 def cases():
     """(name, network, options of lower, targets are labels, type of X) over the registries."""
     for entry in activations:
@@ -214,6 +239,10 @@ def cases():
     for name, optimizer in OPTIMIZERS.items():
         net = cr.Network([cr.Dense(3, "tanh"), cr.Dense(2, bias=False)], "mse", inputs=4, seed=5)
         yield name, net, {"purpose": "train", "optimizer": optimizer()}, False, None
+    for name, regime in REGIMES.items():
+        net = cr.Network([cr.Dense(70, "tanh"), cr.Dense(70, "tanh"), cr.Dense(2)], "mse",
+                         inputs=4, seed=5)  # fmt: skip
+        yield name, net, {"purpose": "train", "regime": Regime(**regime)}, False, None
     for source in SOURCE_DTYPES:
         net = cr.Network([cr.Dense(2)], "mse", inputs=4, seed=6)
         yield f"X of {np.dtype(source)}", net, {"purpose": "gradient"}, False, source

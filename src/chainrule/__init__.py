@@ -9,6 +9,13 @@ _WHERE = {
     "chainrule.network": ("Network",),
     "chainrule.layers": ("Dense",),
     "chainrule.optimizers": ("Adam", "GradientDescent"),
+    "chainrule.penalties": (
+        "ClipGlobalNorm", "ClipNorm", "ClipValue", "L1", "L2", "MaxNorm", "Penalty",
+    ),
+    "chainrule.schedules": (
+        "CosLog4", "Cosine", "Exponential", "FlatCosine", "InverseScaling", "OneCycle",
+        "ReduceOnPlateau", "StepDecay", "Warmup",
+    ),
     "chainrule.training.trainer": ("DivergedError", "train"),
     "chainrule.training.ensemble": ("train_ensemble",),
     "chainrule.training.callbacks": ("Converged", "Reached"),
@@ -19,7 +26,7 @@ _WHERE = {
     "chainrule.metrics": ("decide", "one_hot"),
     "chainrule.scaling": ("InnerRange",),
     "chainrule.initializers": ("constant", "normal", "uniform"),
-}
+}  # fmt: skip
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]

@@ -67,7 +67,6 @@ OPERATIONS = {
     "softplus": Operation(lambda xp, x: xp.logaddexp(0.0, x), "ln(1 + exp({}))", ATOM, (LOOSE,)),
     "erfc": Operation(_erfc, "erfc({})", ATOM, (LOOSE,)),
     "absolute": Operation(lambda xp, x: xp.abs(x), "|{}|", ATOM, (LOOSE,)),
-    "sign": Operation(lambda xp, x: xp.sign(x), "sgn({})", ATOM, (LOOSE,)),
     "maximum": Operation(lambda xp, x, y: xp.maximum(x, y), "max({}, {})", ATOM, (LOOSE, LOOSE)),
     "minimum": Operation(lambda xp, x, y: xp.minimum(x, y), "min({}, {})", ATOM, (LOOSE, LOOSE)),
     "greater": Operation(lambda xp, x, y: x > y, "{} > {}", COMPARISON, (SUM, SUM)),
@@ -96,6 +95,8 @@ OPERATIONS = {
         lambda xp, x: xp.sum(x, axis=-1, keepdims=True), "Σₖ {}", PREFIX, (PREFIX,)
     ),
     "sum_rows": Operation(lambda xp, x: xp.sum(x, axis=0), "Σᵢ {}", PREFIX, (PREFIX,)),
+    "sum_all": Operation(lambda xp, x: xp.sum(x), "Σ {}", PREFIX, (PREFIX,)),
+    "sign": Operation(lambda xp, x: xp.sign(x), "sign({})", ATOM, (LOOSE,)),
     "logsumexp": Operation(_logsumexp, "ln Σₖ exp({})", ATOM, (LOOSE,)),
     "max_outputs_column": Operation(
         lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", PREFIX, (ATOM,)

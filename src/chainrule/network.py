@@ -9,7 +9,7 @@ from chainrule.checks import seed as checked_seed
 from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS, real_dtype
 from chainrule.engine.program import Program
-from chainrule.layers import LAYERS, Dense, Layer
+from chainrule.layers import LAYERS, Dense, Layer, Parameter
 from chainrule.losses import Loss
 from chainrule.losses import find as find_loss
 from chainrule.lowering import lower
@@ -113,6 +113,7 @@ class Network:
         if self.loss is not None:
             self.loss.check_domain(self.layers[-1].output_activations())
         self.places: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self.specifications: dict[str, Parameter] = {}
         self._initial = self._draw()
         self.vector = self._initial.astype(REALS[self.fixed_dtype or "float32"])
         if self.loss is not None:
@@ -127,6 +128,7 @@ class Network:
             for p in layer.parameters(columns):
                 values = p.initializer.draw(rng, p.shape, p.fan_in, p.fan_out)
                 self.places[f"{path}.{p.name}"] = (start, p.shape)
+                self.specifications[f"{path}.{p.name}"] = p
                 parts.append(values.ravel())
                 start += values.size
             columns = layer.outputs(columns)

@@ -34,10 +34,14 @@ class Builder:
         dtype: ``float32`` or ``float64``.
         labels: short names of buffers, by their paths.
         add: the kernel that sums two gradients, with the operands ``out``, ``x`` and ``y``.
+        training: whether layers that differ in training and prediction are to train.
     """
 
-    def __init__(self, dtype: str, labels: dict[str, str], add: Kernel) -> None:
+    def __init__(
+        self, dtype: str, labels: dict[str, str], add: Kernel, training: bool = False
+    ) -> None:
         self.dtype = dtype
+        self.training = training
         self.labels = labels
         self.buffers: dict[str, Buffer] = {}
         self.parameters = 0

@@ -105,8 +105,8 @@ def source(record, regions, context):
 
 _VIEWS = {
     "matrix": matrix, "vector": vector, "flat": flat, "range": range_, "slots": slots,
-    "integers": integers, "sums": sums, "scalar": scalar, "scalars": scalars,
-    "constant": constant, "source": source,
+    "integers": integers, "sums": sums, "range_sum": range_sum, "group_sums": group_sums,
+    "scalar": scalar, "scalars": scalars, "constant": constant, "source": source,
 }  # fmt: skip
 
 

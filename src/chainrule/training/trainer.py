@@ -7,7 +7,8 @@ Batch, mini-batch and stochastic gradient descent are this one code path; they d
 import contextlib
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,14 @@ from chainrule.engine.executor import Executor, NotFiniteError
 from chainrule.lowering import lower
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Adam, Optimizer
+from chainrule.penalties import Clip, MaxNorm, Penalty
 from chainrule.prediction import Evaluator, Predictor
+from chainrule.schedules import initial
 from chainrule.training.callbacks import Callback, Epoch
 from chainrule.training.history import Result, TrainingState
 from chainrule.training.progress import Progress
+from chainrule.training.regime import regime_for
+from chainrule.training.scheduling import check_monitors, values_of, watches
 from chainrule.training.task import Task, checked
 
 MOST_EPOCHS = 2**31 - 1
@@ -64,6 +69,11 @@ def train(
     threads: int | None = None,
     progress: bool = False,
     state: TrainingState | None = None,
+    penalty: Penalty | None = None,
+    clip: Clip | None = None,
+    constraint: MaxNorm | None = None,
+    frozen: Sequence[str] = (),
+    rate_factors: Mapping[str, float] | None = None,
 ) -> Result:
     """Train a network in place.
 
@@ -93,6 +103,12 @@ def train(
             not depend on it.
         progress: whether to show where it stands, on standard error.
         state: of an earlier training of this network, to go on from bit for bit.
+        penalty: added to the loss: ``cr.L1``, ``cr.L2`` or ``cr.Penalty``.
+        clip: how gradients are clipped: ``cr.ClipValue``, ``cr.ClipNorm`` or
+            ``cr.ClipGlobalNorm``.
+        constraint: what holds for the weights after each update: ``cr.MaxNorm``.
+        frozen: names of what is not trained: ``"weights"``, ``"biases"``, a layer, a parameter.
+        rate_factors: factors of the learning rate by such names.
 
     Returns:
         The history and the state. Ctrl-C ends the training with the last completed step.
@@ -129,16 +145,19 @@ def train(
     batch_rows = (
         task.rows if batch_size is None else min(whole("batch_size", batch_size), task.rows)
     )
-    _start(callbacks, task)
+    regime = regime_for(network, penalty, clip, constraint, frozen, rate_factors)
     sources = task.sources(task.dtype)
     program = lower(
         network, "train", batch_rows, optimizer, labels=task.y.labels,
-        weighted=task.weights is not None, sources=sources, dtype=task.dtype,
+        weighted=task.weights is not None, sources=sources, dtype=task.dtype, regime=regime,
         smoothing=task.label_smoothing,
     )  # fmt: skip
+    check_monitors(program, task.figures())
+    _start(callbacks, task)
     if threads is not None:
         threads = whole("threads", threads)
     state = _state(state, optimizer, program.states * program.parameters, program.dtype, seed)
+    state.horizon = state.horizon or epochs
     network.use_dtype(program.dtype)
     result = Result(state=state)
     start = time.perf_counter()
@@ -147,6 +166,8 @@ def train(
         program, network.vector, sources, task.rows, batch_rows, state=state.vector,
         scalars=optimizer.scalars, seed=seed, shuffled=shuffle and batch_rows < task.rows,
         mean=network.loss.mean, threads=threads, cursor=(state.epoch, state.step), epochs=epochs,
+        values_at=values_of(program, result.history, rows=task.rows, batch_rows=batch_rows,
+                            horizon=state.horizon),
     )  # fmt: skip
     try:
         with executor:
@@ -155,7 +176,7 @@ def train(
         result.stopped = "interrupted"
         warnings.warn("training was interrupted; the last completed step is kept", stacklevel=2)
     except NotFiniteError as error:
-        raise DivergedError(error.step, optimizer.learning_rate, result) from None
+        raise DivergedError(error.step, initial(optimizer.learning_rate), result) from None
     finally:
         state.epoch, state.step = executor.epoch, executor.step
         result.seconds, result.threads = time.perf_counter() - start, executor.threads
@@ -173,7 +194,8 @@ def _run(
     with contextlib.ExitStack() as stack:
         if progress:
             each_epoch.insert(0, stack.enter_context(Progress(last, first)))
-        if not (each_epoch or task.metrics or task.validation):
+        watching = watches(executor.program)
+        if not (each_epoch or task.metrics or task.validation or watching):
             try:
                 executor.run(last)
             finally:
@@ -186,6 +208,8 @@ def _run(
             executor.run(number + 1)
             loss = float(executor.losses[number - first] / rows)
             result.history.append({"loss": loss} | figures.compute())
+            if watching:
+                executor.reschedule()
             seen = Epoch(executor.epoch, executor.step, task.network, result.history)
             reasons = [r for r in (callback(seen) for callback in each_epoch) if r]
             if reasons:
@@ -256,4 +280,4 @@ def _state(
             f"the state holds {state.vector.size} {state.vector.dtype} numbers, and this network "
             f"needs {size} of {dtype}"
         )
-    return TrainingState(optimizer, state.vector.copy(), state.epoch, state.step, seed)
+    return replace(state, optimizer=optimizer, vector=state.vector.copy(), seed=seed)
