@@ -8,7 +8,10 @@ __version__ = "0.1.0"
 _WHERE = {
     "chainrule.network": ("Network",),
     "chainrule.layers": ("Dense",),
-    "chainrule.optimizers": ("Adam", "GradientDescent"),
+    "chainrule.optimizers": (
+        "AMSGrad", "Adagrad", "Adam", "AdamHat", "AdamW", "GradientDescent", "Lion", "Momentum",
+        "NAdam", "Nesterov", "RMSprop",
+    ),
     "chainrule.penalties": (
         "ClipGlobalNorm", "ClipNorm", "ClipValue", "L1", "L2", "MaxNorm", "Penalty",
     ),
@@ -16,7 +19,9 @@ _WHERE = {
         "CosLog4", "Cosine", "Exponential", "FlatCosine", "InverseScaling", "OneCycle",
         "ReduceOnPlateau", "StepDecay", "Warmup",
     ),
-    "chainrule.training.trainer": ("DivergedError", "train"),
+    "chainrule.training.trainer": ("train",),
+    "chainrule.training.history": ("DivergedError",),
+    "chainrule.training.quasi_newton": ("LBFGS",),
     "chainrule.training.ensemble": ("train_ensemble",),
     "chainrule.training.callbacks": ("Converged", "Reached"),
     "chainrule.glass.trace": ("trace",),

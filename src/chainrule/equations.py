@@ -66,6 +66,7 @@ OPERATIONS = {
     "logistic": Operation(lambda xp, x: 1 / (1 + xp.exp(-x)), "σ({})", ATOM, (LOOSE,)),
     "softplus": Operation(lambda xp, x: xp.logaddexp(0.0, x), "ln(1 + exp({}))", ATOM, (LOOSE,)),
     "erfc": Operation(_erfc, "erfc({})", ATOM, (LOOSE,)),
+    "sign": Operation(lambda xp, x: xp.sign(x), "sign({})", ATOM, (LOOSE,)),
     "absolute": Operation(lambda xp, x: xp.abs(x), "|{}|", ATOM, (LOOSE,)),
     "maximum": Operation(lambda xp, x, y: xp.maximum(x, y), "max({}, {})", ATOM, (LOOSE, LOOSE)),
     "minimum": Operation(lambda xp, x, y: xp.minimum(x, y), "min({}, {})", ATOM, (LOOSE, LOOSE)),
@@ -96,7 +97,6 @@ OPERATIONS = {
     ),
     "sum_rows": Operation(lambda xp, x: xp.sum(x, axis=0), "Σᵢ {}", PREFIX, (PREFIX,)),
     "sum_all": Operation(lambda xp, x: xp.sum(x), "Σ {}", PREFIX, (PREFIX,)),
-    "sign": Operation(lambda xp, x: xp.sign(x), "sign({})", ATOM, (LOOSE,)),
     "logsumexp": Operation(_logsumexp, "ln Σₖ exp({})", ATOM, (LOOSE,)),
     "max_outputs_column": Operation(
         lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", PREFIX, (ATOM,)

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainrule.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from chainrule.training.quasi_newton import LBFGS
 
 
 class History(Mapping[str, list[float]]):
@@ -63,7 +67,7 @@ class TrainingState:
         horizon: epochs of the whole training, as it was first asked for: what schedules run over.
     """
 
-    optimizer: Optimizer
+    optimizer: "Optimizer | LBFGS"
     vector: np.ndarray
     epoch: int = 0
     step: int = 0
@@ -91,3 +95,20 @@ class Result:
 
     def __repr__(self) -> str:
         return f"<result: {self.history!r}, stopped by {self.stopped}, {self.seconds:.3g} s>"
+
+
+class DivergedError(ArithmeticError):
+    """The loss or the weights overflowed; the network keeps its last finite weights.
+
+    Attributes:
+        step: the step, counted from 1, at which it was seen.
+        result: the history up to there.
+    """
+
+    def __init__(self, step: int, learning_rate: float | None, result: Result) -> None:
+        advice = "" if learning_rate is None else f": try a learning rate below {learning_rate:g}"
+        super().__init__(
+            f"the loss is not finite at step {step}{advice}; "
+            "the network keeps its last finite weights"
+        )
+        self.step, self.result = step, result

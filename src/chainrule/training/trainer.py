@@ -21,32 +21,17 @@ from chainrule.lowering import lower
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Adam, Optimizer
 from chainrule.penalties import Clip, MaxNorm, Penalty
-from chainrule.prediction import Evaluator, Predictor
 from chainrule.schedules import initial
-from chainrule.training.callbacks import Callback, Epoch
-from chainrule.training.history import Result, TrainingState
+from chainrule.training.callbacks import Callback
+from chainrule.training.history import DivergedError, Result, TrainingState
 from chainrule.training.progress import Progress
+from chainrule.training.quasi_newton import LBFGS, minimise
 from chainrule.training.regime import regime_for
 from chainrule.training.scheduling import check_monitors, values_of, watches
 from chainrule.training.task import Task, checked
+from chainrule.training.watch import Watch
 
 MOST_EPOCHS = 2**31 - 1
-
-
-class DivergedError(ArithmeticError):
-    """The loss or the weights overflowed; the network keeps its last finite weights.
-
-    Attributes:
-        step: the step, counted from 1, at which it was seen.
-        result: the history up to there.
-    """
-
-    def __init__(self, step: int, learning_rate: float, result: Result) -> None:
-        super().__init__(
-            f"the loss is not finite at step {step}: try a learning rate below "
-            f"{learning_rate:g}; the network keeps its last finite weights"
-        )
-        self.step, self.result = step, result
 
 
 def train(
@@ -54,7 +39,7 @@ def train(
     X: Any,
     y: Any,
     *,
-    optimizer: Optimizer | str | None = None,
+    optimizer: Optimizer | LBFGS | str | None = None,
     epochs: int = 10,
     batch_size: int | None = 32,
     seed: int | None = None,
@@ -83,6 +68,7 @@ def train(
         X: (m, inputs) numbers, any strides, or a SciPy CSR matrix; read where it lies.
         y: (m,), (m, 1) or (m, outputs); integer labels (m,) or one-hot rows for ``cross_entropy``.
         optimizer: a specification or a name; Adam by default, or that of ``state``.
+            :class:`~chainrule.LBFGS` takes full batches only.
         epochs: passes over all rows, at least 1; conditions among the callbacks may end it earlier.
         batch_size: rows of a batch: None takes all of them (batch gradient descent), 1 is
             stochastic gradient descent. The last batch may be smaller, and averages over its own
@@ -146,6 +132,12 @@ def train(
         task.rows if batch_size is None else min(whole("batch_size", batch_size), task.rows)
     )
     regime = regime_for(network, penalty, clip, constraint, frozen, rate_factors)
+    if isinstance(optimizer, LBFGS):
+        _start(callbacks, task)
+        return minimise(
+            optimizer, task, regime=regime, batch_rows=batch_rows, epochs=epochs, state=state,
+            callbacks=callbacks, threads=threads, seed=seed, progress=progress,
+        )  # fmt: skip
     sources = task.sources(task.dtype)
     program = lower(
         network, "train", batch_rows, optimizer, labels=task.y.labels,
@@ -202,45 +194,16 @@ def _run(
                 done = executor.epoch - first
                 result.history.extend_losses(executor.losses[:done] / rows)
             return
-        figures = _Figures(task, stack)
+        watch = Watch(task, result, each_epoch, stack)
         while executor.epoch < last:
             number = executor.epoch
             executor.run(number + 1)
             loss = float(executor.losses[number - first] / rows)
-            result.history.append({"loss": loss} | figures.compute())
+            stop = watch(executor.epoch, executor.step, loss)
             if watching:
                 executor.reschedule()
-            seen = Epoch(executor.epoch, executor.step, task.network, result.history)
-            reasons = [r for r in (callback(seen) for callback in each_epoch) if r]
-            if reasons:
-                result.stopped = reasons[0]
+            if stop:
                 return
-
-
-class _Figures:
-    """The figures beyond the loss of the training, after each epoch."""
-
-    def __init__(self, task: Task, stack: contextlib.ExitStack) -> None:
-        seen = task.validation or task
-        self._y, self._metrics = seen.y.values, task.metrics
-        self._predicts = task.network.loss.predicts if task.network.loss else "targets"
-        self._prefix = "val_" if task.validation else ""
-        self._evaluator = self._predictor = None
-        if task.validation:
-            self._evaluator = stack.enter_context(Evaluator(task.network, seen.X, seen.y))
-        if task.metrics:
-            self._predictor = stack.enter_context(Predictor(task.network, seen.X))
-
-    def compute(self) -> dict[str, float]:
-        figures = {}
-        if self._evaluator:
-            figures["val_loss"] = self._evaluator.run()
-        if self._predictor:
-            outputs = self._predictor.run()
-            for metric in self._metrics:
-                figure = metric.of_outputs(self._y, outputs, self._predicts)
-                figures[self._prefix + metric.name] = figure
-        return figures
 
 
 def _start(callbacks: Any, task: Task) -> None:
@@ -252,16 +215,19 @@ def _start(callbacks: Any, task: Task) -> None:
             callback.start(task.figures())
 
 
-def _optimizer(optimizer: Optimizer | str | None, state: TrainingState | None) -> Optimizer:
+def _optimizer(
+    optimizer: Optimizer | LBFGS | str | None, state: TrainingState | None
+) -> Optimizer | LBFGS:
     if optimizer is None:
         return state.optimizer if state else Adam()
     if isinstance(optimizer, str):
-        if optimizer not in OPTIMIZERS:
+        known: dict[str, type[Any]] = OPTIMIZERS | {LBFGS.name: LBFGS}
+        if optimizer not in known:
             raise ValueError(
-                f"unknown optimizer {optimizer!r}; there are {', '.join(sorted(OPTIMIZERS))}"
+                f"unknown optimizer {optimizer!r}; there are {', '.join(sorted(known))}"
             )
-        optimizer = OPTIMIZERS[optimizer]()  # type: ignore[call-arg]
-    if not isinstance(optimizer, Optimizer):
+        optimizer = known[optimizer]()
+    if not isinstance(optimizer, Optimizer | LBFGS):
         raise ValueError(f"an optimizer is a specification or a name, not {optimizer!r}")
     if state and type(state.optimizer) is not type(optimizer):
         raise ValueError(
