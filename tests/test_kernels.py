@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import chainrule
 import chainrule as cr
-from chainrule import dataflow
+from chainrule import dataflow, penalties
 from chainrule.activations import activations
 from chainrule.engine import layout
 from chainrule.engine.builder import Builder
@@ -27,10 +27,9 @@ from chainrule.engine.program import Buffer
 from chainrule.engine.stepper import CanaryError, Stepper
 from chainrule.equations import Equation, symbols
 from chainrule.layers import dense
-from chainrule.losses import losses
-from chainrule.lowering import lower
+from chainrule.losses import find, losses
+from chainrule.lowering import Regime, lower
 from chainrule.optimizers import LETTERS, OPTIMIZERS
-from chainrule.optimizers.entry import DECAYED
 
 ROWS, TILE = 19, 2  # ten tiles, the last of one row: two of the eight gradient slots get a second
 TOLERANCE = {"float32": 3e-5, "float64": 1e-12}
@@ -54,9 +53,10 @@ class CheckedEquations:
         # gradient slot counts as 0 until its first write, whatever rubbish lies in it.
         self.old = {}
         for buffer in stepper.program.buffers.values():
-            if buffer.region in (layout.PARAMETERS, layout.STATE, layout.GRADIENTS):
+            if buffer.region in (layout.STATE, layout.GRADIENTS):
                 value = stepper.value(buffer)
                 self.old[value.ctypes.data] = value.astype(np.float64)
+        self.parameters = stepper.binding.parameters.astype(np.float64)
         stepper.binding.slots.fill(0xFF)
 
     def __call__(self, instruction, stepper):
@@ -70,10 +70,10 @@ class CheckedEquations:
         }
         values.setdefault("m", float(context["divisor"]))
         values["t"] = float(context["step"])
-        if instruction.phase == layout.UPDATE:
-            values[DECAYED] = float(context["decay"])
+        values["ω"], values["rows"] = float(context["decay"]), float(context["batch_rows"])
         values["i"] = np.arange(context["row"], context["row"] + context["rows"])
-        values.update({LETTERS[k]: v for k, v in values.items() if k in LETTERS})
+        letters = {**LETTERS, **penalties.LETTERS}
+        values.update({letters[k]: v for k, v in values.items() if k in letters})
         for equation in kernel.equations:
             right = np.asarray(equation.value.evaluate(values), np.float64)
             read = [np.abs(np.asarray(values[name], np.float64)) for name in equation.names]
@@ -105,7 +105,10 @@ class CheckedEquations:
             first = slots[: context["slots"], operand.offset : operand.offset + 8]
             return np.ascontiguousarray(first).view(np.float64)
         value = stepper.value(operand)
-        if not after:
+        if not after and operand.region == layout.PARAMETERS:
+            first = operand.offset // stepper.program.itemsize
+            value = self.parameters[first : first + value.size].reshape(value.shape)
+        elif not after:
             zeros = np.zeros(value.shape)
             value = self.old.get(
                 value.ctypes.data, zeros if operand.region == layout.SLOT else value
@@ -113,16 +116,24 @@ class CheckedEquations:
         value = np.asarray(value, None if kind == "integers" else np.float64)
         if kind == "scalar":
             return float(value[0])
+        if kind == "scalars":
+            return value
         if kind == "range":
             return value[context["start"] : context["stop"]]
         if kind == "sums":
             return value.reshape(-1, value.shape[-1])[:, :1]
+        if kind == "range_sum":
+            return value.reshape(-1)[context["range"] : context["range"] + 1]
+        if kind == "group_sums":
+            return value.reshape(-1)[context["first_range"] : context["last_range"]]
         if kind == "slots":
             return value[:, context["start"] : context["stop"]]
         return value
 
     def remember(self, operand, stepper):
-        if isinstance(operand, Buffer) and operand.role != "source":
+        if isinstance(operand, Buffer) and operand.region == layout.PARAMETERS:
+            self.parameters = stepper.binding.parameters.astype(np.float64)
+        elif isinstance(operand, Buffer) and operand.role != "source":
             value = stepper.value(operand)
             self.old[value.ctypes.data] = value.astype(np.float64)
 
@@ -133,7 +144,7 @@ class CheckedEquations:
 class Twice:
     """out = (x·W + b) + (x·W + b): the input and the parameters are read twice."""
 
-    name, kind = None, "twice"
+    name, kind, couples_rows = None, "twice", False
 
     def outputs(self, inputs):
         return inputs
@@ -171,18 +182,29 @@ class Twice:
 
 
 def values_for(loss, rows, outputs, rng):
-    y = rng.uniform(0.1, 0.9, (rows, outputs))
+    y = rng.uniform(0.1, 0.9, (rows, loss.target_columns(outputs)))
     return y / y.sum(axis=1, keepdims=True) if loss.distribution else y
 
 
 def output_for(loss):
     """An activation whose outputs lie in the domain of the loss, and are no natural partner."""
     for entry in activations:
-        low, high = entry.range
-        fits = loss.domain[0] <= low and high <= loss.domain[1]
-        if entry.trainable and fits and entry.name not in loss.natural:
+        if entry.trainable and loss.accepts(entry) and entry.name not in loss.natural:
             return entry
     raise AssertionError(f"no activation suits {loss.name}")
+
+
+REGIMES = {
+    "elastic net": {"penalty": cr.Penalty(l1=0.01, l2=0.1)},
+    "elastic net per example": {"penalty": cr.Penalty(l1=0.01, l2=0.1, per_example=True)},
+    "clipped values": {"clip": cr.ClipValue(0.01)},
+    "clipped norms": {"clip": cr.ClipNorm(0.1)},
+    "clipped norm of all": {"clip": cr.ClipGlobalNorm(0.1), "penalty": cr.L2(0.1)},
+    "norms that do not reach the limit": {"clip": cr.ClipGlobalNorm(1e3)},
+    "limited norms": {"constraint": cr.MaxNorm(0.8)},
+    "a frozen layer": {"frozen": frozenset({"dense1.W", "dense1.b"})},
+    "factors of the rate": {"rate_factors": {"dense2.b": 1.0}},
+}
 
 
 def cases():
@@ -197,22 +219,30 @@ def cases():
             mixed = ["linear" if entry.name != "linear" else "tanh", entry, entry]
             net = cr.Network([cr.Dense(3, mixed)], "mse", inputs=4, seed=2)
             yield f"neuron of {entry.name}", net, {"purpose": purpose}, False, None
-    for loss in losses:
+    for loss in (*losses, find("huber(0.3)"), find("quantile(0.1, 0.8)")):
+        units = 4 if loss.outputs_per_target == 2 else 3
         for kind in loss.forms:
             labels = kind == "labels"
             out = output_for(loss)
-            net = cr.Network([cr.Dense(3, out)], loss.name, inputs=4, seed=3)
-            yield f"{loss.name} of {kind}", net, {"purpose": "train"}, labels, None
+            net = cr.Network([cr.Dense(units, out)], loss, inputs=4, seed=3)
+            yield f"{loss} of {kind}", net, {"purpose": "train"}, labels, None
             weighted = {"purpose": "train", "weighted": True}
-            yield f"weighted {loss.name} of {kind}", net, weighted, labels, None
+            yield f"weighted {loss} of {kind}", net, weighted, labels, None
             for partner in loss.natural:
-                net = cr.Network([cr.Dense(3, partner)], loss.name, inputs=4, seed=4)
+                net = cr.Network([cr.Dense(units, partner)], loss, inputs=4, seed=4)
                 for fused in (True, False):
                     options = {"purpose": "train", "fused": fused}
-                    yield f"{loss.name} of {kind}, {partner}, {fused=}", net, options, labels, None
+                    yield f"{loss} of {kind}, {partner}, {fused=}", net, options, labels, None
+                if loss.smoothing:
+                    options = {"purpose": "train", "smoothing": 0.2}
+                    yield f"smooth {loss} of {kind}, {partner}", net, options, labels, None
     for name, optimizer in OPTIMIZERS.items():
         net = cr.Network([cr.Dense(3, "tanh"), cr.Dense(2, bias=False)], "mse", inputs=4, seed=5)
         yield name, net, {"purpose": "train", "optimizer": optimizer()}, False, None
+    for name, regime in REGIMES.items():
+        net = cr.Network([cr.Dense(70, "tanh"), cr.Dense(70, "tanh"), cr.Dense(2)], "mse",
+                         inputs=4, seed=5)  # fmt: skip
+        yield name, net, {"purpose": "train", "regime": Regime(**regime)}, False, None
     for source in SOURCE_DTYPES:
         net = cr.Network([cr.Dense(2)], "mse", inputs=4, seed=6)
         yield f"X of {np.dtype(source)}", net, {"purpose": "gradient"}, False, source

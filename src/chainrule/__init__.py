@@ -12,6 +12,13 @@ _WHERE = {
         "AMSGrad", "Adagrad", "Adam", "AdamHat", "AdamW", "GradientDescent", "Lion", "Momentum",
         "NAdam", "Nesterov", "RMSprop",
     ),
+    "chainrule.penalties": (
+        "ClipGlobalNorm", "ClipNorm", "ClipValue", "L1", "L2", "MaxNorm", "Penalty",
+    ),
+    "chainrule.schedules": (
+        "CosLog4", "Cosine", "Exponential", "FlatCosine", "InverseScaling", "OneCycle",
+        "ReduceOnPlateau", "StepDecay", "Warmup",
+    ),
     "chainrule.training.trainer": ("train",),
     "chainrule.training.history": ("DivergedError",),
     "chainrule.training.quasi_newton": ("LBFGS",),

@@ -63,6 +63,8 @@ OPERATIONS = {
     "log1p": Operation(lambda xp, x: xp.log1p(x), "ln(1 + {})", ATOM, (SUM,)),
     "sqrt": Operation(lambda xp, x: xp.sqrt(x), "√({})", ATOM, (LOOSE,)),
     "tanh": Operation(lambda xp, x: xp.tanh(x), "tanh({})", ATOM, (LOOSE,)),
+    "logistic": Operation(lambda xp, x: 1 / (1 + xp.exp(-x)), "σ({})", ATOM, (LOOSE,)),
+    "softplus": Operation(lambda xp, x: xp.logaddexp(0.0, x), "ln(1 + exp({}))", ATOM, (LOOSE,)),
     "erfc": Operation(_erfc, "erfc({})", ATOM, (LOOSE,)),
     "sign": Operation(lambda xp, x: xp.sign(x), "sign({})", ATOM, (LOOSE,)),
     "absolute": Operation(lambda xp, x: xp.abs(x), "|{}|", ATOM, (LOOSE,)),
@@ -75,6 +77,16 @@ OPERATIONS = {
     ),
     "onehot": Operation(lambda xp, k, like: xp.eye(like.shape[-1])[k], "onehot({0})", ATOM,
                         (LOOSE, LOOSE)),
+    "repeated": Operation(lambda xp, y, like: xp.tile(y, (1, like.shape[-1] // y.shape[-1])),
+                          "{0}", ATOM, (ATOM, LOOSE)),
+    "spread": Operation(lambda xp, k, like: xp.repeat(xp.asarray(k), like.shape[-1] // len(k)),
+                        "{0}", ATOM, (ATOM, LOOSE)),
+    "first_half": Operation(lambda xp, x: x[..., : x.shape[-1] // 2], "{}[first half]", ATOM,
+                            (ATOM,)),
+    "second_half": Operation(lambda xp, x: x[..., x.shape[-1] // 2 :], "{}[second half]", ATOM,
+                             (ATOM,)),
+    "beside": Operation(lambda xp, x, y: xp.concatenate([x, y], axis=-1), "[{}, {}]", ATOM,
+                        (LOOSE, LOOSE)),
     "pick": Operation(lambda xp, x, k: xp.take_along_axis(x, k[:, None], axis=1)[:, 0],
                       "{}[{}]", ATOM, (ATOM, LOOSE)),
     "rows": Operation(lambda xp, x, order: x[order], "{}[{}]", ATOM, (ATOM, LOOSE)),
@@ -84,6 +96,7 @@ OPERATIONS = {
         lambda xp, x: xp.sum(x, axis=-1, keepdims=True), "Σₖ {}", PREFIX, (PREFIX,)
     ),
     "sum_rows": Operation(lambda xp, x: xp.sum(x, axis=0), "Σᵢ {}", PREFIX, (PREFIX,)),
+    "sum_all": Operation(lambda xp, x: xp.sum(x), "Σ {}", PREFIX, (PREFIX,)),
     "logsumexp": Operation(_logsumexp, "ln Σₖ exp({})", ATOM, (LOOSE,)),
     "max_outputs_column": Operation(
         lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", PREFIX, (ATOM,)

@@ -9,8 +9,9 @@ from chainrule.checks import seed as checked_seed
 from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS, real_dtype
 from chainrule.engine.program import Program
-from chainrule.layers import LAYERS, Dense, Layer
-from chainrule.losses import Loss, losses
+from chainrule.layers import LAYERS, Dense, Layer, Parameter
+from chainrule.losses import Loss
+from chainrule.losses import find as find_loss
 from chainrule.lowering import lower
 from chainrule.optimizers import GradientDescent
 from chainrule.prediction import predict
@@ -65,7 +66,8 @@ class Network:
 
     Args:
         layers: the layers, first to last.
-        loss: a name, an entry, or None for a network that only predicts.
+        loss: a name such as ``"mse"`` or ``"huber(1.5)"``, an entry, or None for a network that
+            only predicts.
         inputs: the number of features.
         seed: of the initial parameters.
         dtype: ``"float32"`` or ``"float64"``; by default float32, and training on float64 data
@@ -103,9 +105,7 @@ class Network:
                 raise ValueError(f"{layer!r} is not a layer")
         self.inputs = whole("inputs", inputs)
         self.seed = checked_seed(seed)
-        self.loss = losses[loss] if isinstance(loss, str) else loss
-        if self.loss is not None and not isinstance(self.loss, Loss):
-            raise ValueError(f"a loss is a name or an entry, not {loss!r}")
+        self.loss = None if loss is None else find_loss(loss)
         self.fixed_dtype = None if dtype is None else real_dtype(dtype)
         self.paths = _paths(self.layers)
         self.labels = _labels(self.layers, self.paths)
@@ -113,8 +113,11 @@ class Network:
         if self.loss is not None:
             self.loss.check_domain(self.layers[-1].output_activations())
         self.places: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self.specifications: dict[str, Parameter] = {}
         self._initial = self._draw()
         self.vector = self._initial.astype(REALS[self.fixed_dtype or "float32"])
+        if self.loss is not None:
+            self.loss.target_columns(self.outputs)
 
     def _draw(self) -> np.ndarray:
         """Draw the parameters in float64, so that both dtypes start from the same numbers."""
@@ -125,6 +128,7 @@ class Network:
             for p in layer.parameters(columns):
                 values = p.initializer.draw(rng, p.shape, p.fan_in, p.fan_out)
                 self.places[f"{path}.{p.name}"] = (start, p.shape)
+                self.specifications[f"{path}.{p.name}"] = p
                 parts.append(values.ravel())
                 start += values.size
             columns = layer.outputs(columns)
@@ -132,7 +136,7 @@ class Network:
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def __repr__(self) -> str:
-        loss = self.loss.name if self.loss else None
+        loss = str(self.loss) if self.loss else None
         return (
             f"Network({list(self.layers)!r}, loss={loss!r}, inputs={self.inputs}, "
             f"seed={self.seed}, dtype={self.dtype!r})"
@@ -206,7 +210,7 @@ class Network:
         """The specification, as files hold it."""
         return {
             "layers": [layer.to_dict() for layer in self.layers],
-            "loss": self.loss.name if self.loss else None,
+            "loss": str(self.loss) if self.loss else None,
             "inputs": self.inputs,
             "seed": self.seed,
             "dtype": self.fixed_dtype,

@@ -485,18 +485,13 @@ class ReduceOnPlateau(Schedule):
         return np.full(at.step.shape, float(self.initial))
 
 
-def as_numbers(specification: Any) -> dict[str, Any]:
-    """The fields of a specification, schedules as mappings."""
-    return {
-        key: from_field.to_dict() if isinstance(from_field, Schedule) else from_field
-        for key, from_field in (
-            (f.name, getattr(specification, f.name)) for f in fields(specification)
-        )
-    }
+def as_data(value: Any) -> Any:
+    """A number as it is; a schedule as a mapping, which :func:`from_dict` reads."""
+    return value.to_dict() if isinstance(value, Schedule) else value
 
 
 __all__ = [
     "SCHEDULES", "Constant", "CosLog4", "Cosine", "Exponential", "FlatCosine", "InverseScaling",
     "OneCycle", "ReduceOnPlateau", "Schedule", "StepDecay", "Steps", "Warmup", "amount",
-    "as_numbers", "from_dict", "initial", "register",
+    "as_data", "from_dict", "initial", "register",
 ]  # fmt: skip

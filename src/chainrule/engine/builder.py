@@ -34,10 +34,14 @@ class Builder:
         dtype: ``float32`` or ``float64``.
         labels: short names of buffers, by their paths.
         add: the kernel that sums two gradients, with the operands ``out``, ``x`` and ``y``.
+        training: whether layers that differ in training and prediction are to train.
     """
 
-    def __init__(self, dtype: str, labels: dict[str, str], add: Kernel) -> None:
+    def __init__(
+        self, dtype: str, labels: dict[str, str], add: Kernel, training: bool = False
+    ) -> None:
         self.dtype = dtype
+        self.training = training
         self.labels = labels
         self.buffers: dict[str, Buffer] = {}
         self.parameters = 0
@@ -119,6 +123,11 @@ class Builder:
         """The number of a place that draws random numbers, for a stream of its own."""
         self._draws += 1
         return self._draws
+
+    def scalars(self, name: str, defaults: Sequence[float]) -> Buffer:
+        """Hyperparameters of one kind, side by side: ``name.1``, ``name.2``, ..."""
+        each = [self.scalar(f"{name}.{k}", v) for k, v in enumerate(defaults, start=1)]
+        return replace(each[0], shape=(len(each),), label=name)
 
     def source(self, name: str) -> Buffer:
         """A data source, by the descriptor that the executor makes of it."""

@@ -5,15 +5,20 @@ run and another number of threads see the same. The mixing function is SplitMix6
 (G. L. Steele, D. Lea, C. H. Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
 """
 
+import math
+
 import numpy as np
 
-from chainrule.engine.kernel import device
+from chainrule.engine.device import device, real
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST = np.uint64(0xBF58476D1CE4E5B9)
 SECOND = np.uint64(0x94D049BB133111EB)
 S30, S27, S31, S32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32)
-LOW = np.uint64(0xFFFFFFFF)
+LOW, ONE = np.uint64(0xFFFFFFFF), np.uint64(1)
+SITE = 40  # bits of a step's number
+GOLDEN32, FIRST32, SECOND32 = np.uint32(0x9E3779B9), np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
+U8, U15, U16 = np.uint32(8), np.uint32(15), np.uint32(16)
 
 
 @device()
@@ -42,3 +47,38 @@ def shuffle(order: np.ndarray, seed: int, epoch: int) -> None:
         j = np.int64((bits * np.uint64(i + 1)) >> S32)
         order[i] = order[j]
         order[j] = i
+
+
+@device()
+def row_key(seed: int, site: int, step: int, row: int) -> np.uint64:
+    """What the draws of one row of one batch are keyed by; ``site`` is the place in the program."""
+    return random_bits(np.int64(mixed(np.uint64(seed)) >> ONE), (site << SITE) + step, row)
+
+
+@device()
+def unit_bits(key: np.uint64, unit: int) -> np.uint32:
+    """32 random bits for a unit of a row.
+
+    32-bit arithmetic, so that a loop over units becomes vector instructions; the mixing function is
+    ``lowbias32`` (C. Wellons, "Prospecting for Hash Functions", 2018).
+    """
+    x = np.uint32(key & LOW) ^ (np.uint32(unit) * GOLDEN32)
+    x = (x ^ (x >> U16)) * FIRST32
+    x = (x ^ (x >> U15)) * SECOND32
+    x = x ^ (x >> U16) ^ np.uint32(key >> S32)
+    x = (x ^ (x >> U16)) * FIRST32
+    return x ^ (x >> U15)
+
+
+@device()
+def unit_uniform(key: np.uint64, unit: int) -> float:
+    """A number of the uniform distribution on [0, 1), a multiple of 2**-24."""
+    return real(unit_bits(key, unit) >> U8) * real(2.0**-24)
+
+
+@device()
+def unit_normal(key: np.uint64, unit: int) -> float:
+    """A number of the normal distribution, by Box and Muller's transform of two uniform ones."""
+    radius = math.sqrt(-2.0 * math.log(1.0 - float(unit_bits(key, 2 * unit) >> U8) * 2.0**-24))
+    angle = 2.0 * math.pi * float(unit_bits(key, 2 * unit + 1) >> U8) * 2.0**-24
+    return real(radius * math.cos(angle))

@@ -110,6 +110,8 @@ def gradcheck(
     differences = _Differences(network, X, targets, weights, h)
     checks = {}
     for name, (start, shape) in network.places.items():
+        if not network.specifications[name].trainable:
+            continue
         label = network.labels.get(name, name)
         analytic = found[_gradient_of(name)]
         if gradients is not None:
@@ -164,12 +166,12 @@ class _Differences:
         self._scale = rows if network.loss.mean else 1
         program = lower(
             network, "evaluate", rows, labels=targets.labels, weighted=weights is not None,
-            dtype="float64", tile_rows=rows, sources=sources, reuse=False,
+            dtype="float64", tile_rows=rows, sources=sources, reuse=False, training=True,
         )  # fmt: skip
         self._kinked = _values_before_kinks(network, program)
         self._rows = rows
         self._executor = Executor(
-            program, self._vector, sources, rows, rows, mean=network.loss.mean
+            program, self._vector, sources, rows, rows, mean=network.loss.mean, seed=network.seed
         )
 
     def of(self, start: int, size: int) -> tuple[np.ndarray, np.ndarray]:

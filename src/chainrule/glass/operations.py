@@ -13,7 +13,10 @@ from chainrule.network import Network
 Shape = tuple[int, ...]
 
 #: Operations that only say which elements are meant.
-FREE = {"transpose", "rows", "column", "pick", "onehot"}
+FREE = {
+    "transpose", "rows", "column", "pick", "onehot", "repeated", "spread", "first_half",
+    "second_half", "beside",
+}  # fmt: skip
 #: Operations that go over the outputs or the rows of their argument: one for each of its elements.
 OVER: dict[str, Callable[[Shape], Shape]] = {
     "sum_outputs": lambda s: s[:-1],
@@ -135,8 +138,12 @@ def _selected(operation: str, shapes: list[Shape]) -> Shape:
         return first[::-1]
     if operation == "column":
         return *first, 1
-    if operation == "onehot":
+    if operation in ("onehot", "repeated", "spread"):
         return shapes[1]
+    if operation in ("first_half", "second_half"):
+        return *first[:-1], first[-1] // 2
+    if operation == "beside":
+        return *first[:-1], first[-1] + shapes[1][-1]
     return first[:1] if operation == "pick" else first
 
 

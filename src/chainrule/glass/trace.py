@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from chainrule import data
+from chainrule.checks import seed as checked_seed
+from chainrule.checks import whole
 from chainrule.engine.program import Buffer, Instruction, Program
 from chainrule.engine.stepper import Stepper
 from chainrule.lowering import lower
@@ -36,7 +38,7 @@ class Trace(Mapping[str, np.ndarray]):
 
     ``z``, ``a``, ``da`` and ``delta`` are those of each example; ``dW``, ``db`` and ``loss`` those
     of the batch, divided by its rows. The values of a natural pair of output activation and loss
-    have no ``da``: their program computes ``delta = a − y`` directly.
+    have no ``da``: their program computes ``delta`` directly, mostly as a − y.
 
     Attributes:
         steps: the instructions in the order in which they ran.
@@ -83,6 +85,8 @@ def trace(
     sample_weight: Any = None,
     rounding: Mapping[str, int] | None = None,
     fused: bool | None = None,
+    step: int = 1,
+    seed: int | None = None,
 ) -> Trace:
     """Run forward and backward in float64, update nothing, and keep every number.
 
@@ -95,6 +99,9 @@ def trace(
             used so, as on paper: ``{"a3": 3, "loss": 3}``.
         fused: False computes a natural pair of activation and loss by its two factors, so that
             there is a ``da`` for the output too; by default so only where something is rounded.
+        step: the update, counted from 1, whose random numbers are drawn: with the rows of its
+            batch in their order, masks and noise are the very ones that this step used.
+        seed: of those numbers, as for the training; by default the network's.
 
     Returns:
         The values by name; see :class:`Trace`.
@@ -131,7 +138,9 @@ def trace(
             network, "gradient", rows, labels=targets.labels, weighted=weights is not None,
             dtype="float64", tile_rows=rows, fused=fused, sources=sources, plan=False,
         )  # fmt: skip
-    return _run(network, program, sources, rows, rounding or {})
+    whole("step", step)
+    seed = network.seed if seed is None else checked_seed(seed)
+    return _run(network, program, sources, rows, rounding or {}, step, seed)
 
 
 def examples(network: Network, x: Any, name: str) -> np.ndarray:
@@ -149,6 +158,8 @@ def _run(
     sources: Mapping[str, Any],
     rows: int,
     rounding: Mapping[str, int],
+    step: int,
+    seed: int,
 ) -> Trace:
     places = {network.path(name): decimals for name, decimals in rounding.items()}
     computed = {b.name for i in program.instructions for b in i.writes if b.role != "source"}
@@ -157,7 +168,7 @@ def _run(
         raise ValueError(f"rounding names {unknown[0]!r}, which this step does not compute")
     mean = network.loss.mean if network.loss else True
     parameters = network.vector.astype(np.float64)
-    stepper = Stepper(program, parameters, sources, rows, mean=mean)
+    stepper = Stepper(program, parameters, sources, rows, mean=mean, step=step, seed=seed)
     found = Trace(network, stepper.program)
 
     def observe(instruction: Instruction, running: Stepper) -> None:

@@ -11,13 +11,23 @@ from chainrule.initializers import Initializer
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter that a layer asks for: its name within the layer, shape and initial values."""
+    """A parameter that a layer asks for.
+
+    Attributes:
+        name: within the layer.
+        shape: of one or two lengths.
+        initializer: of its initial values, for units of ``fan_in`` inputs read by ``fan_out``.
+        decays: whether penalties and weight decay apply to it: weights, but not biases.
+        trainable: False for what training follows without a gradient, such as running means.
+    """
 
     name: str
     shape: tuple[int, ...]
     initializer: Initializer
-    fan_in: int
-    fan_out: int
+    fan_in: int = 1
+    fan_out: int = 1
+    decays: bool = False
+    trainable: bool = True
 
 
 class Layer(Protocol):
@@ -33,8 +43,17 @@ class Layer(Protocol):
         """The name of its family; a layer without a name is this and its number within it."""
         ...
 
+    @property
+    def couples_rows(self) -> bool:
+        """Whether, in training, a row's outputs depend on the other rows of its batch."""
+        ...
+
     def outputs(self, inputs: int) -> int:
-        """The number of outputs for a number of inputs."""
+        """The number of outputs for a number of inputs.
+
+        Raises:
+            ValueError: if the layer cannot take so many.
+        """
         ...
 
     def parameters(self, inputs: int) -> list[Parameter]: ...
@@ -44,7 +63,10 @@ class Layer(Protocol):
         ...
 
     def forward(self, builder: Builder, path: str, x: Buffer) -> Buffer:
-        """Emit the forward instructions and put the backward ones on the tape."""
+        """Emit the forward instructions and put the backward ones on the tape.
+
+        ``builder.training`` tells training from prediction, for layers that differ in them.
+        """
         ...
 
     def to_dict(self) -> dict[str, Any]: ...

@@ -96,6 +96,7 @@ class Dense:
     biases: "str | float | Initializer" = "zeros"
     name: str | None = None
     kind: ClassVar[str] = "dense"
+    couples_rows: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", whole("units of Dense", self.units, 1, LARGEST))
@@ -144,7 +145,7 @@ class Dense:
     def parameters(self, inputs: int) -> list[Parameter]:
         weights: Initializer = self._weights  # type: ignore[attr-defined]
         biases: Initializer = self._biases  # type: ignore[attr-defined]
-        found = [Parameter("W", (inputs, self.units), weights, inputs, self.units)]
+        found = [Parameter("W", (inputs, self.units), weights, inputs, self.units, decays=True)]
         if self.bias:
             found.append(Parameter("b", (self.units,), biases, inputs, self.units))
         return found

@@ -29,9 +29,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
-from chainrule.checks import real_number
 from chainrule.engine.kernel import Kernel
 from chainrule.equations import symbols
+from chainrule.schedules import Schedule, amount, as_data
+from chainrule.schedules import from_dict as from_data
 
 # The kernels' hyperparameters carry these letters in equations, and words in signatures.
 LETTERS = {
@@ -42,7 +43,7 @@ LETTERS = {
 p, g, t, rate, mu, rho, beta1, beta2, epsilon, decay = symbols("p g t η μ ρ β₁ β₂ ε λ")
 
 #: What decides whether a parameter decays: ``context.decay`` of its range, 1 or 0.
-DECAYED = "w"
+DECAYED = "ω"
 (decayed,) = symbols(DECAYED)
 
 
@@ -74,10 +75,9 @@ def checked(owner: str, name: str, value: Any, allowed: Allowed) -> None:
     """Check the value of a hyperparameter.
 
     Raises:
-        ValueError: if it is no finite number, or not an allowed one.
+        ValueError: if it is neither a number nor a schedule, or not an allowed one.
     """
-    if not real_number(value) or not allowed.holds(value):
-        raise ValueError(f"{name} of {owner} must be {allowed.words}, not {value!r}")
+    amount(owner, name, value, allowed.words, allowed.holds)
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,14 @@ class Optimizer:
             checked(self.name, field.name, getattr(self, field.name), self.allowed[field.name])
 
     @property
-    def scalars(self) -> dict[str, float]:
-        """The hyperparameters of the kernel, by their names."""
-        return {field.name: float(getattr(self, field.name)) for field in fields(self)}
+    def scalars(self) -> dict[str, Any]:
+        """The hyperparameters of the kernel, numbers or schedules, by their names."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {k: v if isinstance(v, Schedule) else float(v) for k, v in found.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        return {"optimizer": self.name, **self.scalars}
+        """The specification, as files hold it; :func:`from_dict` reads it."""
+        return {"optimizer": self.name, **{k: as_data(v) for k, v in self.scalars.items()}}
 
 
 #: The optimizers by name and alias.
@@ -145,3 +147,19 @@ def register(optimizer: Class) -> Class:
     for name in (optimizer.name, *optimizer.aliases):
         OPTIMIZERS[name] = optimizer
     return optimizer
+
+
+def from_dict(data: Mapping[str, Any]) -> Optimizer:
+    """The optimizer of a specification.
+
+    Raises:
+        ValueError: for an unknown optimizer, other hyperparameters, or values outside their ranges.
+    """
+    options = dict(data)
+    name = options.pop("optimizer", None)
+    if name not in OPTIMIZERS:
+        raise ValueError(f"unknown optimizer {name!r}; there are {', '.join(sorted(OPTIMIZERS))}")
+    try:
+        return OPTIMIZERS[name](**{key: from_data(value) for key, value in options.items()})
+    except TypeError as error:
+        raise ValueError(f"the optimizer {name!r} cannot be read: {error}") from None

@@ -64,6 +64,7 @@ class TrainingState:
         epoch: epochs completed.
         step: updates made.
         seed: of the shuffles.
+        horizon: epochs of the whole training, as it was first asked for: what schedules run over.
     """
 
     optimizer: "Optimizer | LBFGS"
@@ -71,6 +72,7 @@ class TrainingState:
     epoch: int = 0
     step: int = 0
     seed: int = 0
+    horizon: int = 0
 
 
 @dataclass

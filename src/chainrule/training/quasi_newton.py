@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.checks import real_number, whole
 from chainrule.engine.executor import Executor, NotFiniteError
-from chainrule.lowering import lower
+from chainrule.lowering import Regime, lower
 from chainrule.training.callbacks import Callback
 from chainrule.training.history import DivergedError, Result, TrainingState
 from chainrule.training.progress import Progress
@@ -75,8 +75,9 @@ class LBFGS:
 
 
 def minimise(
-    method: LBFGS, task: Task, *, batch_rows: int, epochs: int, state: TrainingState | None,
-    callbacks: Sequence[Callback], threads: int | None, seed: int, progress: bool,
+    method: LBFGS, task: Task, *, regime: Regime, batch_rows: int, epochs: int,
+    state: TrainingState | None, callbacks: Sequence[Callback], threads: int | None, seed: int,
+    progress: bool,
 ) -> Result:  # fmt: skip
     """Train by L-BFGS; see :func:`chainrule.train`.
 
@@ -95,7 +96,11 @@ def minimise(
             "without state, and it starts afresh from the present weights"
         )
     iterations = whole("epochs", method.max_iterations or epochs)
-    loss = _Loss(task, threads, seed)
+    if regime.clip or regime.constraint or regime.rate_factors:
+        raise ValueError("L-BFGS takes no clip, constraint or rate_factors: it sets its own steps")
+    if any(layer.couples_rows for layer in task.network.layers):
+        raise ValueError("L-BFGS cannot follow the running statistics of batch normalisation")
+    loss = _Loss(task, regime, threads, seed)
     state = TrainingState(method, np.zeros(0), seed=seed)
     result = Result(state=state)
     result.history.extend_losses(np.zeros(0))  # there may be nothing to do
@@ -157,13 +162,14 @@ class _Loss:
     The program runs on a vector of its own: the network's holds the last accepted point.
     """
 
-    def __init__(self, task: Task, threads: int | None, seed: int) -> None:
+    def __init__(self, task: Task, regime: Regime, threads: int | None, seed: int) -> None:
         network = self.network = task.network
         assert network.loss is not None
         sources = task.sources(task.dtype)
         program = lower(
             network, "gradient", task.rows, labels=task.y.labels,
-            weighted=task.weights is not None, sources=sources, dtype=task.dtype,
+            weighted=task.weights is not None, sources=sources, dtype=task.dtype, regime=regime,
+            smoothing=task.label_smoothing,
         )  # fmt: skip
         if threads is not None:
             threads = whole("threads", threads)

@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule import data
 from chainrule.checks import real_number
+from chainrule.losses import Loss, losses
 from chainrule.metrics import Metric, metrics
 from chainrule.network import Network
 
@@ -31,6 +32,7 @@ class Task:
         weights: of the examples, with mean one, or None.
         validation: what to evaluate after each epoch, or None.
         metrics: to compute after each epoch.
+        label_smoothing: the share of the uniform distribution in the targets of the training.
     """
 
     network: Network
@@ -39,6 +41,7 @@ class Task:
     weights: np.ndarray | None
     validation: Validation | None
     metrics: tuple[Metric, ...]
+    label_smoothing: float = 0.0
 
     @property
     def rows(self) -> int:
@@ -75,6 +78,7 @@ def checked(
     validation_share: Any,
     metric_names: Sequence[str],
     seed: int,
+    label_smoothing: Any = 0.0,
 ) -> Task:
     """Check the arguments of a training.
 
@@ -84,6 +88,9 @@ def checked(
     if network.loss is None:
         raise ValueError("the network has no loss: give one, such as loss='mse'")
     chosen = _metrics(metric_names)
+    for metric in chosen:
+        metric.check(network.loss.predicts, str(network.loss))
+    smoothing = _smoothing(label_smoothing, network.loss)
     X = data.features(X, network.inputs)
     targets = data.targets(network, y, X.shape[0])
     weights = data.weights(sample_weight, class_weight, targets, X.shape[0])
@@ -91,14 +98,25 @@ def checked(
         raise ValueError("give validation_data or validation_share, not both")
     if validation_data is not None:
         validation = _validation(network, validation_data)
-        return Task(network, X, targets, weights, validation, chosen)
+        return Task(network, X, targets, weights, validation, chosen, smoothing)
     if validation_share is None:
-        return Task(network, X, targets, weights, None, chosen)
+        return Task(network, X, targets, weights, None, chosen, smoothing)
     kept, held = _split(X.shape[0], validation_share, seed)
     if weights is not None:
         weights = data.mean_one(weights[kept])
     held_out = Validation(X[held], targets.rows(held))
-    return Task(network, X[kept], targets.rows(kept), weights, held_out, chosen)
+    return Task(network, X[kept], targets.rows(kept), weights, held_out, chosen, smoothing)
+
+
+def _smoothing(share: Any, loss: Loss) -> float:
+    if not real_number(share) or not 0 <= share < 1:
+        raise ValueError(f"label_smoothing must be from 0 to below 1, not {share!r}")
+    if share and not loss.smoothing:
+        names = ", ".join(entry.name for entry in losses if entry.smoothing)
+        raise ValueError(
+            f"label_smoothing is for losses of probabilities ({names}), not for {str(loss)!r}"
+        )
+    return float(share)
 
 
 def _metrics(names: Any) -> tuple[Metric, ...]:

@@ -7,7 +7,8 @@ Batch, mini-batch and stochastic gradient descent are this one code path; they d
 import contextlib
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,14 @@ from chainrule.engine.executor import Executor, NotFiniteError
 from chainrule.lowering import lower
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Adam, Optimizer
+from chainrule.penalties import Clip, MaxNorm, Penalty
+from chainrule.schedules import initial
 from chainrule.training.callbacks import Callback
 from chainrule.training.history import DivergedError, Result, TrainingState
 from chainrule.training.progress import Progress
 from chainrule.training.quasi_newton import LBFGS, minimise
+from chainrule.training.regime import regime_for
+from chainrule.training.scheduling import check_monitors, values_of, watches
 from chainrule.training.task import Task, checked
 from chainrule.training.watch import Watch
 
@@ -41,6 +46,7 @@ def train(
     shuffle: bool = True,
     sample_weight: Any = None,
     class_weight: Any = None,
+    label_smoothing: float = 0.0,
     validation_data: tuple[Any, Any] | None = None,
     validation_share: float | None = None,
     metrics: Sequence[str] = (),
@@ -48,6 +54,11 @@ def train(
     threads: int | None = None,
     progress: bool = False,
     state: TrainingState | None = None,
+    penalty: Penalty | None = None,
+    clip: Clip | None = None,
+    constraint: MaxNorm | None = None,
+    frozen: Sequence[str] = (),
+    rate_factors: Mapping[str, float] | None = None,
 ) -> Result:
     """Train a network in place.
 
@@ -66,6 +77,10 @@ def train(
         shuffle: whether each epoch has an order of its own.
         sample_weight: (m,), scaled to mean one.
         class_weight: ``"balanced"`` or a mapping from class to weight.
+        label_smoothing: the share ε of the uniform distribution that is mixed into the targets of
+            a cross-entropy or focal loss, from 0 to below 1: y becomes (1 − ε) y + ε / K for
+            softmax, K being its outputs, and (1 − ε) y + ε / 2 for logistic outputs. The loss
+            of the training is the one that is differentiated; ``val_loss`` is without it.
         validation_data: (Xv, yv), evaluated after each epoch.
         validation_share: instead, the share of the rows to hold out, in (0, 1).
         metrics: names, computed after each epoch on the validation data, else on X.
@@ -74,6 +89,12 @@ def train(
             not depend on it.
         progress: whether to show where it stands, on standard error.
         state: of an earlier training of this network, to go on from bit for bit.
+        penalty: added to the loss: ``cr.L1``, ``cr.L2`` or ``cr.Penalty``.
+        clip: how gradients are clipped: ``cr.ClipValue``, ``cr.ClipNorm`` or
+            ``cr.ClipGlobalNorm``.
+        constraint: what holds for the weights after each update: ``cr.MaxNorm``.
+        frozen: names of what is not trained: ``"weights"``, ``"biases"``, a layer, a parameter.
+        rate_factors: factors of the learning rate by such names.
 
     Returns:
         The history and the state. Ctrl-C ends the training with the last completed step.
@@ -105,25 +126,30 @@ def train(
     task = checked(
         network, X, y, sample_weight=sample_weight, class_weight=class_weight,
         validation_data=validation_data, validation_share=validation_share,
-        metric_names=metrics, seed=seed,
+        metric_names=metrics, seed=seed, label_smoothing=label_smoothing,
     )  # fmt: skip
     batch_rows = (
         task.rows if batch_size is None else min(whole("batch_size", batch_size), task.rows)
     )
-    _start(callbacks, task)
+    regime = regime_for(network, penalty, clip, constraint, frozen, rate_factors)
     if isinstance(optimizer, LBFGS):
+        _start(callbacks, task)
         return minimise(
-            optimizer, task, batch_rows=batch_rows, epochs=epochs, state=state,
+            optimizer, task, regime=regime, batch_rows=batch_rows, epochs=epochs, state=state,
             callbacks=callbacks, threads=threads, seed=seed, progress=progress,
         )  # fmt: skip
     sources = task.sources(task.dtype)
     program = lower(
         network, "train", batch_rows, optimizer, labels=task.y.labels,
-        weighted=task.weights is not None, sources=sources, dtype=task.dtype,
+        weighted=task.weights is not None, sources=sources, dtype=task.dtype, regime=regime,
+        smoothing=task.label_smoothing,
     )  # fmt: skip
+    check_monitors(program, task.figures())
+    _start(callbacks, task)
     if threads is not None:
         threads = whole("threads", threads)
     state = _state(state, optimizer, program.states * program.parameters, program.dtype, seed)
+    state.horizon = state.horizon or epochs
     network.use_dtype(program.dtype)
     result = Result(state=state)
     start = time.perf_counter()
@@ -132,6 +158,8 @@ def train(
         program, network.vector, sources, task.rows, batch_rows, state=state.vector,
         scalars=optimizer.scalars, seed=seed, shuffled=shuffle and batch_rows < task.rows,
         mean=network.loss.mean, threads=threads, cursor=(state.epoch, state.step), epochs=epochs,
+        values_at=values_of(program, result.history, rows=task.rows, batch_rows=batch_rows,
+                            horizon=state.horizon),
     )  # fmt: skip
     try:
         with executor:
@@ -140,7 +168,7 @@ def train(
         result.stopped = "interrupted"
         warnings.warn("training was interrupted; the last completed step is kept", stacklevel=2)
     except NotFiniteError as error:
-        raise DivergedError(error.step, optimizer.learning_rate, result) from None
+        raise DivergedError(error.step, initial(optimizer.learning_rate), result) from None
     finally:
         state.epoch, state.step = executor.epoch, executor.step
         result.seconds, result.threads = time.perf_counter() - start, executor.threads
@@ -158,7 +186,8 @@ def _run(
     with contextlib.ExitStack() as stack:
         if progress:
             each_epoch.insert(0, stack.enter_context(Progress(last, first)))
-        if not (each_epoch or task.metrics or task.validation):
+        watching = watches(executor.program)
+        if not (each_epoch or task.metrics or task.validation or watching):
             try:
                 executor.run(last)
             finally:
@@ -170,7 +199,10 @@ def _run(
             number = executor.epoch
             executor.run(number + 1)
             loss = float(executor.losses[number - first] / rows)
-            if watch(executor.epoch, executor.step, loss):
+            stop = watch(executor.epoch, executor.step, loss)
+            if watching:
+                executor.reschedule()
+            if stop:
                 return
 
 
@@ -214,4 +246,4 @@ def _state(
             f"the state holds {state.vector.size} {state.vector.dtype} numbers, and this network "
             f"needs {size} of {dtype}"
         )
-    return TrainingState(optimizer, state.vector.copy(), state.epoch, state.step, seed)
+    return replace(state, optimizer=optimizer, vector=state.vector.copy(), seed=seed)

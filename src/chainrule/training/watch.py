@@ -42,6 +42,7 @@ class _Figures:
     def __init__(self, task: Task, stack: contextlib.ExitStack) -> None:
         seen = task.validation or task
         self._y, self._metrics = seen.y.values, task.metrics
+        self._predicts = task.network.loss.predicts if task.network.loss else "targets"
         self._prefix = "val_" if task.validation else ""
         self._evaluator = self._predictor = None
         if task.validation:
@@ -56,5 +57,6 @@ class _Figures:
         if self._predictor:
             outputs = self._predictor.run()
             for metric in self._metrics:
-                figures[self._prefix + metric.name] = metric.compute(self._y, outputs)
+                figure = metric.of_outputs(self._y, outputs, self._predicts)
+                figures[self._prefix + metric.name] = figure
         return figures
