@@ -11,7 +11,7 @@ horizon, which is the number of epochs that the training was first asked for.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -45,11 +45,10 @@ class Steps:
         """The share of the training that is done."""
         return np.asarray(np.minimum(self.epoch / self.horizon, 1.0))
 
-    def later(self, epochs: float) -> "Steps":
-        """The same steps counted from some epochs later on, over what then remains."""
-        passed = round(epochs * self.per_epoch)
-        horizon = max(self.horizon - epochs, 1 / self.per_epoch)
-        return Steps(np.maximum(self.step - passed, 0), self.per_epoch, self.rows, horizon)
+    def later(self, steps: int) -> "Steps":
+        """The same steps counted from some steps later on, over what then remains."""
+        horizon = max(self.horizon - steps / self.per_epoch, 1 / self.per_epoch)
+        return Steps(np.maximum(self.step - steps, 0), self.per_epoch, self.rows, horizon)
 
 
 def amount(owner: str, name: str, value: Any, allowed: str, fits: Callable[[Any], bool]) -> None:
@@ -89,7 +88,10 @@ class Schedule:
         self._check("initial", "a number of at least 0", lambda x: x >= 0)
 
     def _check(self, field: str, allowed: str, fits: Callable[[Any], bool]) -> None:
-        amount(self.name, field, getattr(self, field), allowed, fits)
+        value = getattr(self, field)
+        if isinstance(value, Schedule):  # only a warm-up goes around another schedule
+            raise ValueError(f"{field} of {self.name} must be {allowed}, not {value!r}")
+        amount(self.name, field, value, allowed, fits)
 
     def values(self, at: Steps) -> np.ndarray:
         """The values at some steps: float64, one for each."""
@@ -97,10 +99,8 @@ class Schedule:
 
     def to_dict(self) -> dict[str, Any]:
         """The specification, as files hold it."""
-        inner = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {"schedule": self.name} | {
-            k: v.to_dict() if isinstance(v, Schedule) else v for k, v in inner.items()
-        }
+        found = {f.name: as_data(getattr(self, f.name)) for f in fields(self)}
+        return {"schedule": self.name} | found
 
 
 SCHEDULES: dict[str, type[Schedule]] = {}
@@ -128,7 +128,7 @@ def from_dict(data: Any) -> Any:
         return data
     options = dict(data)
     name = options.pop("schedule", None)
-    if name not in SCHEDULES:
+    if not isinstance(name, str) or name not in SCHEDULES:
         raise ValueError(f"unknown schedule {name!r}; there are {', '.join(sorted(SCHEDULES))}")
     try:
         return SCHEDULES[name](**{key: from_dict(value) for key, value in options.items()})
@@ -293,7 +293,8 @@ class Cosine(Schedule):
             s, x = self.stretch, at.epoch / self.period
             # Periods end at 1, 1 + s, 1 + s + s², ...: the geometric sum, solved for their number.
             number = np.floor(np.log1p(x * (s - 1)) / math.log(s) + 1e-12)
-            t = np.clip((x - (s**number - 1) / (s - 1)) / s**number, 0, 1)
+            begun = np.expm1(number * math.log(s)) / (s - 1)
+            t = np.clip((x - begun) / s**number, 0, 1)
         return np.asarray(self.final + 0.5 * (self.initial - self.final) * (1 + np.cos(np.pi * t)))
 
 
@@ -347,6 +348,7 @@ class Warmup(Schedule):
     Args:
         initial: the value, or the schedule, that is warmed up to.
         epochs: how long that takes, more than 0; parts of an epoch are fine.
+        then: the schedule that takes over: what ``initial`` was, if it was one.
 
     Source: Goyal et al., "Accurate, Large Minibatch SGD", 2017.
 
@@ -356,27 +358,34 @@ class Warmup(Schedule):
 
     initial: Any
     epochs: float = 1.0
+    then: Schedule | None = None
     name: ClassVar[str] = "warmup"
     source: ClassVar[str] = "Goyal et al., 2017"
 
     def __post_init__(self) -> None:
-        inner = self.initial
-        if not isinstance(inner, Schedule):
-            inner = Constant(inner)
-        object.__setattr__(self, "_inner", inner)
-        object.__setattr__(self, "initial", inner.initial)
+        if isinstance(self.initial, Schedule) and self.then is None:
+            object.__setattr__(self, "then", self.initial)
+            object.__setattr__(self, "initial", self.initial.initial)
         self._check("initial", "a number of at least 0, or a schedule", lambda x: x >= 0)
+        if self.then is None:
+            object.__setattr__(self, "then", Constant(self.initial))
+        if isinstance(self.then, ReduceOnPlateau):
+            raise ValueError(
+                f"initial of {self.name} must be a schedule of the steps alone, not {self.then!r}"
+            )
+        if not isinstance(self.then, Schedule) or self.then.initial != self.initial:
+            raise ValueError(
+                f"then of {self.name} must be a schedule from {self.initial!r}, not {self.then!r}"
+            )
         self._check("epochs", "a positive number", positive)
 
-    def to_dict(self) -> dict[str, Any]:
-        inner: Schedule = self._inner  # type: ignore[attr-defined]
-        return {"schedule": self.name, "initial": inner.to_dict(), "epochs": self.epochs}
-
     def values(self, at: Steps) -> np.ndarray:
-        inner: Schedule = self._inner  # type: ignore[attr-defined]
+        assert self.then is not None
         steps = max(round(self.epochs * at.per_epoch), 1)
-        rising = self.initial * (at.step + 1) / steps
-        return np.asarray(np.where(at.step < steps, rising, inner.values(at.later(self.epochs))))
+        after = at.later(steps)
+        first = self.then.values(replace(after, step=np.zeros(1)))
+        rising = first * (at.step + 1) / steps
+        return np.asarray(np.where(at.step < steps, rising, self.then.values(after)))
 
 
 @register
@@ -463,6 +472,10 @@ class ReduceOnPlateau(Schedule):
         whole(f"patience of {self.name}", self.patience)
         self._check("min_delta", "a number of at least 0", lambda x: x >= 0)
         self._check("minimum", "from 0 to initial", lambda x: 0 <= x <= self.initial)
+        if not isinstance(self.monitor, str):
+            raise ValueError(
+                f"monitor of {self.name} must be the name of a figure, not {self.monitor!r}"
+            )
 
     def reduced(self, times: int) -> float:
         """The value after so many reductions."""
@@ -486,8 +499,10 @@ class ReduceOnPlateau(Schedule):
 
 
 def as_data(value: Any) -> Any:
-    """A number as it is; a schedule as a mapping, which :func:`from_dict` reads."""
-    return value.to_dict() if isinstance(value, Schedule) else value
+    """A number as Python's own; a schedule as a mapping, which :func:`from_dict` reads."""
+    if isinstance(value, Schedule):
+        return value.to_dict()
+    return value.item() if isinstance(value, np.generic) else value
 
 
 __all__ = [

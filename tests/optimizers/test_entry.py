@@ -1,6 +1,7 @@
 """The specification of an optimizer: what it says of itself, what it refuses, how one is added."""
 
 import dataclasses
+import json
 import math
 import pickle
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import chainrule as cr
 from chainrule import optimizers
 from chainrule.engine.kernel import Context, Kernel, Range, Scalar, kernel, real
 from chainrule.equations import Equation, sign, symbols
-from chainrule.optimizers import LETTERS, OPTIMIZERS, Optimizer, register
+from chainrule.optimizers import LETTERS, OPTIMIZERS, Optimizer, from_dict, register
 from chainrule.optimizers.entry import ALLOWED, DECAYED, POSITIVE, SHARE, g, p, rate
 
 ALL = pytest.mark.parametrize(
@@ -87,9 +88,39 @@ def test_numpy_numbers_are_numbers(optimizer):
 
 
 @ALL
-def test_a_specification_as_a_mapping_holds_all_of_it(optimizer):
-    found = optimizer(0.25).to_dict()
-    assert OPTIMIZERS[found.pop("optimizer")](**found) == optimizer(0.25)
+def test_a_specification_survives_a_file(optimizer):
+    fields = {f.name: 0.9 * f.default for f in dataclasses.fields(optimizer)}
+    scheduled = {name: cr.Warmup(cr.Cosine(value), 2) for name, value in fields.items()}
+    for chosen in (optimizer(), optimizer(**fields), optimizer(**scheduled)):
+        again = from_dict(json.loads(json.dumps(chosen.to_dict())))
+        assert again == chosen
+        assert type(again) is optimizer
+        assert again.scalars == chosen.scalars
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [({"optimizer": "adagrat"}, "unknown optimizer 'adagrat'; there are adagrad, adam"),
+     ({"learning_rate": 0.1}, "unknown optimizer None"),
+     ({"optimizer": ["adam"]}, r"unknown optimizer \['adam'\]"),
+     ({"optimizer": "adam", "speed": 1}, "the optimizer 'adam' cannot be read: .*speed"),
+     ({"optimizer": "adam", "beta1": 1.5}, r"beta1 of adam must be in \[0, 1\), not 1.5"),
+     ({"optimizer": "adam", "beta1": "x"}, r"beta1 of adam must be in \[0, 1\), not 'x'"),
+     ({"optimizer": "adam", "beta1": {"schedule": "x"}}, "unknown schedule 'x'")],
+)  # fmt: skip
+def test_a_file_that_holds_something_else_is_refused(data, message):
+    with pytest.raises(ValueError, match=message):
+        from_dict(data)
+
+
+@FIELDS
+def test_any_hyperparameter_may_be_a_schedule_within_its_range(optimizer, field):
+    schedule = cr.Cosine(0.5)
+    assert optimizer(**{field: schedule}).scalars[field] is schedule
+    beyond = cr.Cosine(1.0) if ALLOWED[field] is SHARE else cr.Cosine(0.0)
+    if ALLOWED[field] in (SHARE, POSITIVE):
+        with pytest.raises(ValueError, match=rf"{field} of {optimizer.name} must be .*Cosine"):
+            optimizer(**{field: beyond})
 
 
 @ALL

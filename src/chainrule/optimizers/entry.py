@@ -157,7 +157,7 @@ def from_dict(data: Mapping[str, Any]) -> Optimizer:
     """
     options = dict(data)
     name = options.pop("optimizer", None)
-    if name not in OPTIMIZERS:
+    if not isinstance(name, str) or name not in OPTIMIZERS:
         raise ValueError(f"unknown optimizer {name!r}; there are {', '.join(sorted(OPTIMIZERS))}")
     try:
         return OPTIMIZERS[name](**{key: from_data(value) for key, value in options.items()})
