@@ -123,7 +123,7 @@ def test_an_optimizer_is_a_name_or_a_specification(name):
         ({"batch_size": 1.5}, "batch_size must be a whole number"),
         ({"seconds": 0}, "seconds must be a positive number"),
         ({"seconds": float("nan")}, "seconds must be a positive number"),
-        ({"optimizer": "nadam"}, "unknown optimizer 'nadam'; there are adam"),
+        ({"optimizer": "adadelta"}, "unknown optimizer 'adadelta'; there are adagrad, adam"),
         ({"optimizer": 3}, "unknown optimizer 3"),
     ],
     ids=str,

@@ -274,11 +274,11 @@ def test_decay_acts_where_the_range_says_so(make, descend):
 
 @pytest.mark.parametrize("make", [cr.AdamW, cr.Lion])
 def test_small_decay_does_not_drown_in_float32(make, descend):
-    """1 − η λ, rounded to float32, would decay by a fifth too much here."""
+    """As a factor, 1 − η λ rounded to float32 would decay by 1.3 % too much here."""
     start = np.linspace(1, 2, 1000, dtype="float32")
     end = descend(make(1e-5, weight_decay=0.1), lambda x: np.zeros(1000), 1000 * start, 1)
     lost = (1000 * start.astype(float) - end).sum() / (1000 * start.astype(float)).sum()
-    assert lost == pytest.approx(1e-6, rel=0.05)
+    assert lost == pytest.approx(1e-6, rel=0.005)
 
 
 # ------------------------------------------------------------------ what is not a number stays seen

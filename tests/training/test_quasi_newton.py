@@ -134,14 +134,13 @@ def test_it_is_found_by_its_name():
 def test_figures_and_callbacks_follow_each_iteration():
     seen = []
     Xv, yv = problem(7)
+    name = "val_mean_squared_error"
     net, result = trained(
         epochs=5, validation_data=(Xv, yv), metrics=["mean_squared_error"],
-        callbacks=[
-            lambda e: seen.append((e.number, e.step, e.history["val_mean_squared_error"][-1]))
-        ],
+        callbacks=[lambda e: seen.append((e.number, e.step, e.history[name][-1]))],
     )  # fmt: skip
     assert [s[:2] for s in seen] == [(k, k) for k in range(1, 6)]
-    assert [s[2] for s in seen] == result.history["val_mean_squared_error"]
+    assert [s[2] for s in seen] == result.history[name]
     error = net.predict(Xv) - yv
     assert result.history["val_loss"][-1] == pytest.approx((error**2).sum() / ROWS / 2, rel=1e-9)
     assert result.stopped == "epochs"
