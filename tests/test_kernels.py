@@ -26,7 +26,7 @@ from chainrule.engine.kernel import Context, Flat, Kernel, Matrix, kernel
 from chainrule.engine.program import Buffer
 from chainrule.engine.stepper import CanaryError, Stepper
 from chainrule.equations import Equation, symbols
-from chainrule.layers import dense
+from chainrule.layers import dense, dropout, norm
 from chainrule.losses import find, losses
 from chainrule.lowering import Regime, lower
 from chainrule.optimizers import LETTERS, OPTIMIZERS
@@ -72,7 +72,9 @@ class CheckedEquations:
         values["t"] = float(context["step"])
         values["ω"], values["rows"] = float(context["decay"]), float(context["batch_rows"])
         values["i"] = np.arange(context["row"], context["row"] + context["rows"])
-        letters = {**LETTERS, **penalties.LETTERS}
+        values["seed"] = int(context["seed"])
+        values["row"] = np.arange(context["batch_row"], context["batch_row"] + context["rows"])
+        letters = {**LETTERS, **penalties.LETTERS, **dropout.LETTERS, **norm.LETTERS}
         values.update({letters[k]: v for k, v in values.items() if k in letters})
         for equation in kernel.equations:
             right = np.asarray(equation.value.evaluate(values), np.float64)
@@ -243,6 +245,11 @@ def cases():
         net = cr.Network([cr.Dense(70, "tanh"), cr.Dense(70, "tanh"), cr.Dense(2)], "mse",
                          inputs=4, seed=5)  # fmt: skip
         yield name, net, {"purpose": "train", "regime": Regime(**regime)}, False, None
+    for layer in (cr.Dropout(0.4), cr.AlphaDropout(0.3), cr.GaussianNoise(0.2), cr.BatchNorm(),
+                  cr.LayerNorm()):  # fmt: skip
+        net = cr.Network([cr.Dense(5, "tanh"), layer, cr.Dense(2)], "mse", inputs=4, seed=5)
+        yield f"{layer.kind}, training", net, {"purpose": "train"}, False, None
+        yield f"{layer.kind}, prediction", net, {"purpose": "predict"}, False, None
     for source in SOURCE_DTYPES:
         net = cr.Network([cr.Dense(2)], "mse", inputs=4, seed=6)
         yield f"X of {np.dtype(source)}", net, {"purpose": "gradient"}, False, source
@@ -281,6 +288,8 @@ def lowered(case, dtype, tile_rows=TILE):
     if options.get("weighted"):
         sources["w"] = rng.uniform(0.5, 1.5, ROWS)
     options = {"optimizer": cr.GradientDescent(0.1), **options}
+    if any(layer.couples_rows for layer in network.layers):
+        tile_rows = ROWS
     program = lower(
         network, batch_rows=ROWS, tile_rows=tile_rows, sources=sources, labels=labels, dtype=dtype,
         plan=False, **options,

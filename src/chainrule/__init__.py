@@ -7,7 +7,9 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "chainrule.network": ("Network",),
-    "chainrule.layers": ("Dense",),
+    "chainrule.layers": (
+        "AlphaDropout", "BatchNorm", "Dense", "Dropout", "GaussianNoise", "LayerNorm",
+    ),
     "chainrule.optimizers": (
         "AMSGrad", "Adagrad", "Adam", "AdamHat", "AdamW", "GradientDescent", "Lion", "Momentum",
         "NAdam", "Nesterov", "RMSprop",

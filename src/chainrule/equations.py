@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.engine import random
+
 Number = int | float
 
 
@@ -102,6 +104,34 @@ OPERATIONS = {
         lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", PREFIX, (ATOM,)
     ),
 }  # fmt: skip
+
+
+def _key(seed: Any, site: Any, step: Any, rows: Any) -> Any:
+    """The keys of the draws of some rows, by the very functions that kernels are made of."""
+    return random.row_key(int(seed), int(site), int(step), np.asarray(rows, np.int64)[:, None])
+
+
+def _uniform(_xp: Any, seed: Any, site: Any, step: Any, rows: Any, like: Any) -> Any:
+    with np.errstate(over="ignore"):
+        return random.unit_uniform(_key(seed, site, step, rows), np.arange(like.shape[1]))
+
+
+def _normal(_xp: Any, seed: Any, site: Any, step: Any, rows: Any, like: Any) -> Any:
+    with np.errstate(over="ignore"):
+        return np.vectorize(random.unit_normal)(
+            _key(seed, site, step, rows), np.arange(like.shape[1])
+        )
+
+
+OPERATIONS |= {
+    "uniform": Operation(_uniform, "U[0, 1)", ATOM, (LOOSE,) * 5),
+    "normal": Operation(_normal, "N(0, 1)", ATOM, (LOOSE,) * 5),
+    "mean_rows": Operation(lambda xp, x: xp.mean(x, axis=0), "meanᵢ {}", PREFIX, (PREFIX,)),
+    "mean_outputs": Operation(lambda xp, x: xp.mean(x, axis=-1), "meanₖ {}", PREFIX, (PREFIX,)),
+    "mean_outputs_column": Operation(
+        lambda xp, x: xp.mean(x, axis=-1, keepdims=True), "meanₖ {}", PREFIX, (PREFIX,)
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)

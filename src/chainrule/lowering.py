@@ -92,7 +92,7 @@ def lower(
     regime = regime or Regime()
     if training is None:
         training = purpose in ("gradient", "train")
-    builder = Builder(dtype, network.labels, dataflow.add, training)
+    builder = Builder(dtype, network.labels, dataflow.add, training, batch_rows)
     for name, (_, shape) in network.places.items():
         trainable = network.specifications[name].trainable and name not in regime.frozen
         builder.parameter(name, shape, trainable)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import schedules
 from chainrule.checks import seed as checked_seed
 from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS, real_dtype
@@ -226,7 +227,7 @@ class Network:
         try:
             layers = []
             for entry in data["layers"]:
-                options = dict(entry)
+                options = {name: schedules.from_dict(value) for name, value in entry.items()}
                 kind = options.pop("layer")
                 if kind not in LAYERS:
                     raise ValueError(f"unknown layer {kind!r}; there are {', '.join(LAYERS)}")

@@ -35,13 +35,16 @@ class Builder:
         labels: short names of buffers, by their paths.
         add: the kernel that sums two gradients, with the operands ``out``, ``x`` and ``y``.
         training: whether layers that differ in training and prediction are to train.
+        batch_rows: rows of a full batch.
     """
 
     def __init__(
-        self, dtype: str, labels: dict[str, str], add: Kernel, training: bool = False
-    ) -> None:
+        self, dtype: str, labels: dict[str, str], add: Kernel, training: bool = False,
+        batch_rows: int = 1,
+    ) -> None:  # fmt: skip
         self.dtype = dtype
         self.training = training
+        self.batch_rows = batch_rows
         self.labels = labels
         self.buffers: dict[str, Buffer] = {}
         self.parameters = 0

@@ -59,15 +59,16 @@ def row_key(seed: int, site: int, step: int, row: int) -> np.uint64:
 def unit_bits(key: np.uint64, unit: int) -> np.uint32:
     """32 random bits for a unit of a row.
 
-    32-bit arithmetic, so that a loop over units becomes vector instructions; the mixing function is
-    ``lowbias32`` (C. Wellons, "Prospecting for Hash Functions", 2018).
+    32-bit arithmetic, so that a loop over units becomes vector instructions: compiled code makes
+    64 bits of every product unless it is told. The mixing function is ``lowbias32`` (C. Wellons,
+    "Prospecting for Hash Functions", 2018).
     """
-    x = np.uint32(key & LOW) ^ (np.uint32(unit) * GOLDEN32)
-    x = (x ^ (x >> U16)) * FIRST32
-    x = (x ^ (x >> U15)) * SECOND32
-    x = x ^ (x >> U16) ^ np.uint32(key >> S32)
-    x = (x ^ (x >> U16)) * FIRST32
-    return x ^ (x >> U15)
+    x = np.uint32(np.uint32(key & LOW) ^ np.uint32(np.uint32(unit) * GOLDEN32))
+    x = np.uint32(np.uint32(x ^ (x >> U16)) * FIRST32)
+    x = np.uint32(np.uint32(x ^ (x >> U15)) * SECOND32)
+    x = np.uint32(x ^ (x >> U16) ^ np.uint32(key >> S32))
+    x = np.uint32(np.uint32(x ^ (x >> U16)) * FIRST32)
+    return np.uint32(x ^ (x >> U15))
 
 
 @device()

@@ -70,3 +70,13 @@ class Layer(Protocol):
         ...
 
     def to_dict(self) -> dict[str, Any]: ...
+
+
+def checked_name(name: Any) -> None:
+    """Check the name that a user gives a layer.
+
+    Raises:
+        ValueError: if it cannot be the first part of a path.
+    """
+    if name is not None and (not isinstance(name, str) or not name.isidentifier()):
+        raise ValueError(f"a layer's name must be an identifier, not {name!r}")

@@ -29,7 +29,7 @@ from chainrule.engine.linalg import (
 from chainrule.engine.program import Buffer
 from chainrule.equations import Equation, apply, symbols
 from chainrule.initializers import Initializer
-from chainrule.layers.base import Parameter
+from chainrule.layers.base import Parameter, checked_name
 
 LARGEST = 2**31 - 1  # BLAS counts in 32 bits
 
@@ -102,10 +102,7 @@ class Dense:
         object.__setattr__(self, "units", whole("units of Dense", self.units, 1, LARGEST))
         if not isinstance(self.bias, bool):
             raise ValueError(f"bias of Dense must be True or False, not {self.bias!r}")
-        if self.name is not None and (
-            not isinstance(self.name, str) or not self.name.isidentifier()
-        ):
-            raise ValueError(f"a layer's name must be an identifier, not {self.name!r}")
+        checked_name(self.name)
         if isinstance(self.activation, Sequence) and not isinstance(self.activation, str):
             object.__setattr__(self, "activation", tuple(self.activation))
             entries = tuple(activations.find(entry) for entry in self.activation)
