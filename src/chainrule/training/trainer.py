@@ -8,6 +8,7 @@ import contextlib
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from chainrule.lowering import lower
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Adam, Optimizer
 from chainrule.prediction import Evaluator, Predictor
-from chainrule.training.callbacks import Callback, Epoch
+from chainrule.training.callbacks import Callback, Callbacks
 from chainrule.training.history import Result, TrainingState
 from chainrule.training.progress import Progress
 from chainrule.training.task import Task, checked
@@ -73,6 +74,8 @@ def train(
         y: (m,), (m, 1) or (m, outputs); integer labels (m,) or one-hot rows for ``cross_entropy``.
         optimizer: a specification or a name; Adam by default, or that of ``state``.
         epochs: passes over all rows, at least 1; conditions among the callbacks may end it earlier.
+            With a state they are further ones, and may be 0: then only the end of the training is
+            made up for.
         batch_size: rows of a batch: None takes all of them (batch gradient descent), 1 is
             stochastic gradient descent. The last batch may be smaller, and averages over its own
             size.
@@ -83,11 +86,13 @@ def train(
         validation_data: (Xv, yv), evaluated after each epoch.
         validation_share: instead, the share of the rows to hold out, in (0, 1).
         metrics: names, computed after each epoch on the validation data, else on X.
-        callbacks: called after each epoch; see :mod:`chainrule.training.callbacks`.
+        callbacks: called after each epoch; see :mod:`chainrule.training.callbacks.protocol`.
         threads: how many; None measures whether several are faster than one. The result does
             not depend on it.
         progress: whether to show where it stands, on standard error.
-        state: of an earlier training of this network, to go on from bit for bit.
+        state: of an earlier training of this network, to go on from bit for bit: with the same
+            data and arguments, five epochs and five more are ten, in weights, state, history and
+            the decisions of callbacks.
 
     Returns:
         The history and the state. Ctrl-C ends the training with the last completed step.
@@ -108,7 +113,7 @@ def train(
     Source: 000, "Types of gradient descent"; 001, "Training a Neural Network".
     """
     optimizer = _optimizer(optimizer, state)
-    epochs = whole("epochs", epochs)
+    epochs = whole("epochs", epochs, 0 if state else 1)
     if epochs > MOST_EPOCHS:
         raise ValueError(f"epochs must be at most {MOST_EPOCHS}, not {epochs}")
     if not isinstance(shuffle, bool):
@@ -124,7 +129,7 @@ def train(
     batch_rows = (
         task.rows if batch_size is None else min(whole("batch_size", batch_size), task.rows)
     )
-    _start(callbacks, task)
+    watch = Callbacks(callbacks, task.figures())
     sources = task.sources(task.dtype)
     program = lower(
         network, "train", batch_rows, optimizer, labels=task.y.labels,
@@ -133,8 +138,12 @@ def train(
     if threads is not None:
         threads = whole("threads", threads)
     state = _state(state, optimizer, program.states * program.parameters, program.dtype, seed)
+    state.shuffle = shuffle
+    state.batch_size = None if batch_size is None else int(batch_size)
+    result = Result(state.history, state)
+    if reason := watch.begin(network, state):
+        result.stopped, epochs = reason, 0
     network.use_dtype(program.dtype)
-    result = Result(state=state)
     start = time.perf_counter()
     assert network.loss is not None
     executor = Executor(
@@ -144,7 +153,7 @@ def train(
     )  # fmt: skip
     try:
         with executor:
-            _run(executor, task, result, epochs, callbacks, progress)
+            _run(executor, task, result, epochs, watch, progress)
     except KeyboardInterrupt:
         result.stopped = "interrupted"
         warnings.warn("training was interrupted; the last completed step is kept", stacklevel=2)
@@ -153,37 +162,40 @@ def train(
     finally:
         state.epoch, state.step = executor.epoch, executor.step
         result.seconds, result.threads = time.perf_counter() - start, executor.threads
+    result.best_epoch = watch.finish()
     return result
 
 
 def _run(
-    executor: Executor, task: Task, result: Result, epochs: int, callbacks: Sequence[Callback],
-    progress: bool,
-) -> None:  # fmt: skip
-    first = executor.epoch
+    executor: Executor, task: Task, result: Result, epochs: int, watch: Callbacks, progress: bool
+) -> None:
+    first, state = executor.epoch, result.state
+    assert state is not None
     last = first + epochs
     rows = task.rows if task.network.loss and task.network.loss.mean else 1
-    each_epoch = list(callbacks)
+    if not (watch or progress or task.metrics or task.validation):
+        try:
+            executor.run(last)
+        finally:
+            result.history.extend_losses(executor.losses[: executor.epoch - first] / rows)
+        return
     with contextlib.ExitStack() as stack:
-        if progress:
-            each_epoch.insert(0, stack.enter_context(Progress(last, first)))
-        if not (each_epoch or task.metrics or task.validation):
-            try:
-                executor.run(last)
-            finally:
-                done = executor.epoch - first
-                result.history.extend_losses(executor.losses[:done] / rows)
-            return
+        bar = stack.enter_context(Progress(last, first)) if progress else None
         figures = _Figures(task, stack)
         while executor.epoch < last:
             number = executor.epoch
             executor.run(number + 1)
             loss = float(executor.losses[number - first] / rows)
-            result.history.append({"loss": loss} | figures.compute())
-            seen = Epoch(executor.epoch, executor.step, task.network, result.history)
-            reasons = [r for r in (callback(seen) for callback in each_epoch) if r]
-            if reasons:
-                result.stopped = reasons[0]
+            state.epoch, state.step = executor.epoch, executor.step
+            found = {"loss": loss}
+            try:
+                found |= figures.compute()
+            finally:  # an interruption leaves as many epochs in the history as were trained
+                result.history.append(found)
+            if bar:
+                bar.show(state.epoch, result.history)
+            if reason := watch():
+                result.stopped = reason
                 return
 
 
@@ -209,15 +221,6 @@ class _Figures:
             for metric in self._metrics:
                 figures[self._prefix + metric.name] = metric.compute(self._y, outputs)
         return figures
-
-
-def _start(callbacks: Any, task: Task) -> None:
-    """Check the callbacks, and tell those that ask which figures there will be."""
-    if not hasattr(callbacks, "__iter__") or not all(callable(c) for c in callbacks):
-        raise ValueError("callbacks must be functions of an Epoch, in a list")
-    for callback in callbacks:
-        if hasattr(callback, "start"):
-            callback.start(task.figures())
 
 
 def _optimizer(optimizer: Optimizer | str | None, state: TrainingState | None) -> Optimizer:
@@ -248,4 +251,7 @@ def _state(
             f"the state holds {state.vector.size} {state.vector.dtype} numbers, and this network "
             f"needs {size} of {dtype}"
         )
-    return TrainingState(optimizer, state.vector.copy(), state.epoch, state.step, seed)
+    return replace(
+        state, optimizer=optimizer, vector=state.vector.copy(), seed=seed,
+        history=state.history.copy(), callbacks=dict(state.callbacks),
+    )  # fmt: skip
