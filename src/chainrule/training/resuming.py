@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import schedules
 from chainrule.checks import real_number, whole
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Optimizer
@@ -199,7 +200,7 @@ def _of_type(name: str, value: Any, annotation: Any) -> Any:
 
 def _optimizer(data: Mapping[str, Any]) -> Optimizer:
     """The optimizer of what ``to_dict`` wrote."""
-    options = dict(data)
+    options = {key: schedules.from_dict(value) for key, value in data.items()}
     name = options.pop("optimizer")
     if name not in OPTIMIZERS:
         raise ValueError(f"unknown optimizer {name!r}; there are {', '.join(sorted(OPTIMIZERS))}")
