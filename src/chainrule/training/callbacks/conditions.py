@@ -167,7 +167,7 @@ class EarlyStopping:
             return None
         best = "it never was a number"
         if self._best.epoch is not None:
-            best = f"best {self._best.value:.4g} at epoch {self._best.epoch}"
+            best = f"best {self._best.value:.4g} in epoch {self._best.epoch}"
         return f"{self.monitor} has not improved for {self.patience} epochs ({best})"
 
     def finish(self, epoch: Epoch) -> None:
