@@ -19,8 +19,9 @@ import numpy as np
 
 from chainrule.engine.dtypes import REALS
 from chainrule.network import Network
+from chainrule.optimizers import OPTIMIZERS, Optimizer
 from chainrule.storage import networks
-from chainrule.storage.networks import CHECKPOINT, check_registered, write_whole
+from chainrule.storage.networks import CHECKPOINT, write_whole
 
 VERSION = 1
 PARAMETERS = "parameters/"
@@ -41,6 +42,17 @@ class Content:
     arrays: Mapping[str, np.ndarray]
 
 
+def check_registered(network: Network, optimizer: Optimizer) -> None:
+    """Refuse what could not be read again.
+
+    Raises:
+        ValueError: if an activation, initializer or optimizer is in no registry.
+    """
+    networks.check_registered(network)
+    if OPTIMIZERS.get(optimizer.name) is not type(optimizer):
+        raise ValueError(f"the optimizer {optimizer.name!r} is not registered")
+
+
 def write(path: Path, content: Content) -> None:
     """Write a checkpoint, which appears whole or not at all.
 
@@ -50,7 +62,7 @@ def write(path: Path, content: Content) -> None:
     """
     from safetensors.numpy import save as to_bytes
 
-    check_registered(content.network)
+    networks.check_registered(content.network)
     parameters = {PARAMETERS + name: value for name, value in content.network.parameters.items()}
     tensors = {
         name: np.ascontiguousarray(value)

@@ -1,5 +1,6 @@
 """Checkpoints of a training: written from its state, and read to go on from bit for bit."""
 
+import contextlib
 import os
 import re
 import typing
@@ -55,11 +56,17 @@ def file_name(epoch: int) -> str:
 
 
 def in_folder(folder: Path) -> list[Path]:
-    """The files of a folder that have the name of a checkpoint, those of late epochs first."""
-    found = [
-        (int(match[1]), path) for path in folder.iterdir() if (match := NAME.fullmatch(path.name))
-    ]
-    return [path for _, path in sorted(found, reverse=True)]
+    """The files of a folder that have the name of a checkpoint, in the order of their writing.
+
+    Not by their epochs alone: a training that went back to an earlier one leaves later ones of
+    another course until it comes to them.
+    """
+    found = []
+    for path in folder.iterdir():
+        if match := NAME.fullmatch(path.name):
+            with contextlib.suppress(FileNotFoundError):  # removed in between
+                found.append((path.stat().st_mtime_ns, int(match[1]), path))
+    return [path for *_, path in sorted(found)]
 
 
 def save_checkpoint(path: Path, network: Network, state: TrainingState) -> None:
@@ -124,10 +131,19 @@ def load_checkpoint(path: str | os.PathLike[str]) -> SavedTraining:
 
 
 def latest_checkpoint(folder: str | os.PathLike[str]) -> SavedTraining | None:
-    """The checkpoint of the latest epoch that can be read; None if there is none.
+    """The newest checkpoint of a folder that can be read; None if there is none.
 
-    Warns:
-        of each later file that cannot be read, with the reason.
+    Each newer file that cannot be read is reported by a warning. A training that may be killed at
+    any moment is then::
+
+        saved = cr.latest_checkpoint("run")
+        network = saved.network if saved else cr.Network(...)
+        state = saved.state if saved else None
+        cr.train(network, X, y, epochs=100 - (state.epoch if state else 0), state=state,
+                 callbacks=[cr.EarlyStopping(), cr.Checkpoint("run")])
+
+    Args:
+        folder: of a :class:`chainrule.Checkpoint`; it need not be there yet.
 
     >>> import chainrule as cr, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -137,7 +153,7 @@ def latest_checkpoint(folder: str | os.PathLike[str]) -> SavedTraining | None:
     folder = Path(folder)
     if not folder.is_dir():
         return None
-    for path in in_folder(folder):
+    for path in reversed(in_folder(folder)):
         try:
             return load_checkpoint(path)
         except FileNotFoundError:

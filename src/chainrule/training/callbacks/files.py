@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from chainrule.checks import whole
 from chainrule.storage import checkpoints
@@ -105,6 +105,7 @@ class Checkpoint:
             self._best.restore(self.name, state)
 
     def begin(self, epoch: Epoch) -> None:
+        checkpoints.check_registered(epoch.network, epoch.state.optimizer)
         check_writable("folder of Checkpoint", self.folder)
         present = in_folder(self.folder)
         own = [path.name for path in present if self._of_this_training(path)]
@@ -113,7 +114,7 @@ class Checkpoint:
                 f"folder of Checkpoint: {self.folder} holds checkpoints of another training, such "
                 f"as {present[0].name}: go on from latest_checkpoint, or name another folder"
             )
-        self._written = own[::-1]
+        self._written = own
         for path in self.folder.iterdir():
             if LEFT_OVER.fullmatch(path.name):
                 path.unlink(missing_ok=True)
@@ -166,11 +167,9 @@ class HistoryFile:
             raise ValueError(f"path of HistoryFile must end in .csv or .jsonl, not {path!r}")
         self.path = Path(path)
         self._json = self.path.suffix.lower() == ".jsonl"
-        self._file: IO[str] | None = None
         self.start()
 
     def start(self, figures: Sequence[str] | None = None) -> None:
-        self._close()
         self._figures = list(figures or ())
 
     def begin(self, epoch: Epoch) -> None:
@@ -205,18 +204,9 @@ class HistoryFile:
             )
 
     def __call__(self, epoch: Epoch) -> None:
-        if self._file is None:
-            self._file = self.path.open("a", encoding="utf-8", newline="")
-        self._file.write(self._line(epoch.number, epoch.history.last()))
-        self._file.flush()
-
-    def finish(self, _epoch: Epoch) -> None:
-        self._close()
-
-    def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        # Opened anew each time, so that nothing is left open whatever ends the training.
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            file.write(self._line(epoch.number, epoch.history.last()))
 
     def _line(self, number: int, figures: Mapping[str, float]) -> str:
         if self._json:
