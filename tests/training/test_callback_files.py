@@ -55,7 +55,7 @@ def test_a_training_that_goes_on_removes_what_the_one_before_it_wrote(tmp_path):
 
 
 def test_what_it_did_not_write_is_never_removed(tmp_path):
-    _, first = trained(epochs=1, callbacks=[cr.Checkpoint(tmp_path / "other")])
+    trained(epochs=1, callbacks=[cr.Checkpoint(tmp_path / "other")])
     foreign = {
         "checkpoint-1.safetensors": b"1", "notes.txt": b"2", ".checkpoint-00000001": b"3",
         "checkpoint-00000001.safetensors.bak": b"4", ".hidden": b"5",
@@ -243,7 +243,7 @@ def test_a_time_that_has_passed_before_the_first_epoch_is_over_still_lets_it_end
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "1"])
 def test_a_time_that_is_none_is_refused(seconds):
-    with pytest.raises(ValueError, match="seconds of TimeLimit must be .*, not"):
+    with pytest.raises(ValueError, match=r"seconds of TimeLimit must be .*, not"):
         cr.TimeLimit(seconds)
 
 
