@@ -1,5 +1,6 @@
 """The network: a specification and one flat vector of parameters."""
 
+import math
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
@@ -218,8 +219,12 @@ class Network:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Network":
+    def from_dict(cls, data: Mapping[str, Any], parameters: int | None = None) -> "Network":
         """The network of a specification, with its initial parameters.
+
+        Args:
+            data: what :meth:`to_dict` wrote.
+            parameters: how many numbers it must need, so that no room is made for others.
 
         Raises:
             ValueError: if it is not one.
@@ -232,9 +237,21 @@ class Network:
                 if kind not in LAYERS:
                     raise ValueError(f"unknown layer {kind!r}; there are {', '.join(LAYERS)}")
                 layers.append(LAYERS[kind](**options))
+            if parameters is not None:
+                _check_size(layers, whole("inputs", data["inputs"]), parameters)
             return cls(layers, data["loss"], data["inputs"], data["seed"], data["dtype"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is not the specification of a network: {error}") from None
+
+
+def _check_size(layers: Sequence[Layer], columns: int, size: int) -> None:
+    """Check how many parameters the layers need, before any is made."""
+    needed = 0
+    for layer in layers:
+        needed += sum(math.prod(p.shape) for p in layer.parameters(columns))
+        columns = layer.outputs(columns)
+    if needed != size:
+        raise ValueError(f"the specification needs {needed} parameters, not {size}")
 
 
 def _paths(layers: Sequence[Layer]) -> tuple[str, ...]:
