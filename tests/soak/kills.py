@@ -24,7 +24,6 @@ import numpy as np
 import chainrule as cr
 from chainrule.training.resuming import in_folder
 
-EPOCHS = 120
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
 Y = np.sin(2 * X[:, 0]) + 0.3 * RNG.normal(size=60)
@@ -47,13 +46,13 @@ class Report:
     without: int = 0
 
 
-def train(folder):
+def train(folder, epochs):
     """Train to the end, from the latest checkpoint if there is one; leave the result in a file."""
     saved = cr.latest_checkpoint(folder / "checkpoints")
     network = cr.Network([cr.Dense(8, "tanh"), cr.Dense(1)], "mse", inputs=3, seed=1)
     network, state = (saved.network, saved.state) if saved else (network, None)
     result = cr.train(
-        network, X, Y, optimizer=cr.Adam(0.02), epochs=EPOCHS - (state.epoch if state else 0),
+        network, X, Y, optimizer=cr.Adam(0.02), epochs=epochs - (state.epoch if state else 0),
         batch_size=20, validation_share=0.3, metrics=["r2"], threads=1, state=state,
         callbacks=[
             cr.EarlyStopping(patience=40), cr.HistoryFile(folder / "history.csv"),
@@ -67,7 +66,7 @@ def train(folder):
     os.rename(folder / "ending.npz", folder / "result.npz")
 
 
-def start(folder):
+def start(folder, epochs):
     """The id of a new process that trains."""
     child = os.fork()
     if child:
@@ -75,7 +74,7 @@ def start(folder):
     code = 1
     try:
         warnings.simplefilter("error")  # such as one of a checkpoint that cannot be read
-        train(folder)
+        train(folder, epochs)
         code = 0
     finally:
         os._exit(code)
@@ -93,7 +92,7 @@ def rows(folder):
         return list(csv.reader(file))
 
 
-def soak(kills, seed=0):
+def soak(kills, epochs, seed=0):
     """Kill as many times, and check all that is said above.
 
     Raises:
@@ -103,17 +102,17 @@ def soak(kills, seed=0):
     with tempfile.TemporaryDirectory() as name:
         whole = Path(name, "whole")
         whole.mkdir()
-        train(whole)  # which compiles what is not in the cache
+        train(whole, epochs)  # which compiles what is not in the cache
         expected, lines = results(whole), rows(whole)
         begun = time.perf_counter()
-        train(whole_again := _new(name, "timed"))
+        train(whole_again := _new(name, "timed"), epochs)
         seconds = time.perf_counter() - begun
         assert rows(whole_again) == lines
         number = 0
         while report.kills < kills:
             number += 1
             folder = _new(name, f"training-{number}")
-            while not _killed_or_done(start(folder), rng.uniform(0, seconds / 2)):
+            while not _killed_or_done(start(folder, epochs), rng.uniform(0, seconds / 2)):
                 report.kills += 1
                 files = (
                     in_folder(folder / "checkpoints") if (folder / "checkpoints").exists() else []
@@ -151,8 +150,9 @@ def _killed_or_done(child, seconds):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--epochs", type=int, default=120, help="of each training")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     begin = time.perf_counter()
-    done = soak(options.kills, options.seed)
+    done = soak(options.kills, options.epochs, options.seed)
     print(f"{done} in {time.perf_counter() - begin:.0f} s")

@@ -95,6 +95,12 @@ def with_tensor(path, ending, change):
     rewritten(path, tensors)
 
 
+def with_column(path, values):
+    plain = json.loads(texts(path)["training"])
+    plain["history"].append("accuracy")
+    rewritten(path, load_file(path) | {"history/accuracy": values}, training=json.dumps(plain))
+
+
 WRONG = {
     "unknown optimizer": (
         lambda p: changed(p, "optimizer", optimizer="os.system"), "unknown optimizer 'os.system'"
@@ -118,6 +124,15 @@ WRONG = {
     "no history": (lambda p: without_tensor(p, "history/loss"), "no readable"),
     "vector of integers": (
         lambda p: with_tensor(p, "optimizer/vector", lambda v: v.astype(np.int64)), "no readable"
+    ),
+    "another format": (lambda p: rewritten(p, format="something"), "is not a checkpoint"),
+    "shuffle of a number": (lambda p: changed(p, "state", shuffle=3), "shuffle is 3"),
+    "half a history": (lambda p: with_column(p, np.zeros(1)), "several lengths"),
+    "another shape": (
+        lambda p: with_tensor(p, "/dense1.b", lambda v: v[None]), "dense1.b has the shape"
+    ),
+    "an unknown tensor": (
+        lambda p: rewritten(p, load_file(p) | {"more": np.zeros(3)}), "array 'more'"
     ),
     "vector of another type": (
         lambda p: with_tensor(p, "optimizer/vector", lambda v: v.astype(np.float32)), "float32"

@@ -4,12 +4,16 @@ import csv
 import json
 import math
 import os
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.training.problems import classes, classifier, same, trained
 
 import chainrule as cr
+from chainrule.activations import activations
 from chainrule.training.resuming import file_name
 
 
@@ -187,3 +191,53 @@ def test_a_file_of_another_kind_is_not_replaced(ending, tmp_path):
     with pytest.raises(ValueError, match="holds something else"):
         trained(callbacks=[cr.HistoryFile(path)])
     assert path.read_text() == "a,b\n1,2\n"
+
+
+# ------------------------------------------------------------------ going back, failing
+
+
+def epochs_in(folder):
+    return sorted(cr.load_checkpoint(path).state.epoch for path in Path(folder).iterdir())
+
+
+def refused(message, callback, net=None, **options):
+    net = net or classifier()
+    before, dtype = net.vector.copy(), net.dtype
+    with pytest.raises(ValueError, match=message):
+        trained(net, callbacks=[callback], **options)
+    np.testing.assert_array_equal(net.vector, before)
+    assert net.dtype == dtype
+
+
+def test_a_training_that_went_back_is_the_latest(tmp_path):
+    trained(epochs=5, callbacks=[cr.Checkpoint(tmp_path, keep=9)])
+    saved = cr.load_checkpoint(tmp_path / "checkpoint-00000002.safetensors")
+    time.sleep(0.02)  # the clock of the file system is a coarse one
+    trained(saved.network, epochs=1, state=saved.state, optimizer=cr.Adam(0.5),
+            callbacks=[cr.Checkpoint(tmp_path, keep=9)])  # fmt: skip
+    assert cr.latest_checkpoint(tmp_path).state.epoch == 3
+
+
+def test_what_could_not_be_read_again_is_refused_before_any_work(tmp_path):
+    own = cr.Dense(3, replace(activations["softmax"], name="mine"))
+    net = cr.Network([own], "cross_entropy", inputs=3)
+    refused("activation 'mine' is not registered", cr.Checkpoint(tmp_path), net)
+
+    class Mine(cr.Adam):
+        name = "mine"
+
+    refused("'mine' is not registered", cr.Checkpoint(tmp_path), optimizer=Mine())
+    assert not os.listdir(tmp_path)
+
+
+def test_a_full_disk_ends_the_training_and_leaves_the_files_whole(tmp_path, monkeypatch):
+    def fail(handle):
+        raise OSError("no space left on device")
+
+    def fill(epoch):
+        if epoch.number == 3:
+            monkeypatch.setattr(os, "fsync", fail)
+
+    with pytest.raises(OSError, match="no space left"):
+        trained(epochs=9, callbacks=[cr.Checkpoint(tmp_path), fill])
+    assert epochs_in(tmp_path) == [1, 2]

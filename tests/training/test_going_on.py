@@ -2,10 +2,12 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
 from tests.training.problems import ROWS, classes, classifier, same, trained
+from threadpoolctl import threadpool_info
 
 import chainrule as cr
 from chainrule.optimizers import OPTIMIZERS
@@ -200,3 +202,30 @@ def test_an_error_of_a_callback_is_raised_and_leaves_a_usable_network():
         trained(net, callbacks=[fail])
     assert np.isfinite(net.predict(classes()[0])).all()
     trained(net)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, SystemExit, GeneratorExit])
+def test_an_error_of_a_callback_leaves_the_last_epoch_and_nothing_running(error):
+    states = []
+
+    def fail(epoch):
+        states.append(epoch.state)
+        if epoch.number == 3:
+            raise error
+
+    def blas():
+        return [(p["filepath"], p["num_threads"]) for p in threadpool_info()]
+
+    running, limits = set(threading.enumerate()), blas()
+    net = classifier()
+    options = {"epochs": 9, "threads": 2, "callbacks": [cr.EarlyStopping("loss"), fail]}
+    with pytest.raises(error):
+        trained(net, **options)
+    assert set(threading.enumerate()) == running
+    assert blas() == limits
+    reference, until = trained(epochs=3)
+    same(net, reference)
+    assert (states[-1].epoch, states[-1].step) == (3, until.state.step)
+    np.testing.assert_array_equal(states[-1].vector, until.state.vector)
+    trained(net, epochs=2, state=states[-1])
+    same(net, trained(epochs=5)[0])
