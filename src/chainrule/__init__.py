@@ -18,7 +18,7 @@ _WHERE = {
         "ClipGlobalNorm", "ClipNorm", "ClipValue", "L1", "L2", "MaxNorm", "Penalty",
     ),
     "chainrule.schedules": (
-        "CosLog4", "Cosine", "Exponential", "FlatCosine", "InverseScaling", "OneCycle",
+        "Constant", "CosLog4", "Cosine", "Exponential", "FlatCosine", "InverseScaling", "OneCycle",
         "ReduceOnPlateau", "StepDecay", "Warmup",
     ),
     "chainrule.training.trainer": ("train",),

@@ -25,7 +25,7 @@ WRONG = {
     "a word as seed of a split": ({"seed": "x", "validation_share": 0.2}, "seed must be"),
     "no threads": ({"threads": 0}, "threads must be a whole number of at least 1, not 0"),
     "half a thread": ({"threads": 1.5}, "threads must be .*, not 1.5"),
-    "unknown optimizer": ({"optimizer": "adagrad"}, "unknown optimizer 'adagrad'; there are adam"),
+    "unknown optimizer": ({"optimizer": "adadelta"}, "unknown optimizer 'adadelta'; there are ada"),
     "no optimizer": ({"optimizer": 0.1}, "an optimizer is a specification or a name, not 0.1"),
     "a class": ({"optimizer": cr.Adam}, "an optimizer is a specification or a name, not"),
     "unknown metric": ({"metrics": ["auc"]}, "unknown metric 'auc'; there are accuracy"),

@@ -3,14 +3,9 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-from chainrule.optimizers import Optimizer
-
-if TYPE_CHECKING:
-    from chainrule.training.quasi_newton import LBFGS
 
 
 class History(Mapping[str, list[float]]):
@@ -95,7 +90,7 @@ class TrainingState:
         callbacks: what the callbacks remember, by their names.
     """
 
-    optimizer: "Optimizer | LBFGS"
+    optimizer: Any
     vector: np.ndarray
     epoch: int = 0
     step: int = 0

@@ -163,7 +163,7 @@ def train(
     assert network.loss is not None
     executor = Executor(
         program, network.vector, sources, task.rows, batch_rows, state=state.vector,
-        scalars=optimizer.scalars, seed=seed, shuffled=shuffle and batch_rows < task.rows,
+        seed=seed, shuffled=shuffle and batch_rows < task.rows,
         mean=network.loss.mean, threads=threads, cursor=(state.epoch, state.step), epochs=epochs,
         values_at=values_of(program, result.history, rows=task.rows, batch_rows=batch_rows,
                             horizon=state.horizon),
