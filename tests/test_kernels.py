@@ -194,6 +194,16 @@ def output_for(loss):
     raise AssertionError(f"no activation suits {loss.name}")
 
 
+CODES = "codes"  # features that are codes of three levels
+LAYER_STACKS = {
+    "residual": [cr.Dense(3, "tanh"), cr.Residual([cr.Dense(5, "tanh"), cr.Dense(3)]), cr.Dense(2)],
+    "residual of the inputs": [cr.Residual([cr.Dense(4, "tanh")]), cr.Dense(2)],
+    "scale": [cr.Scale(0.5), cr.Dense(3, "tanh"), cr.Scale("normal(1, 1)"), cr.Dense(2)],
+    "prelu": [cr.PReLU(), cr.Dense(3), cr.PReLU("normal(0, 1)"), cr.Dense(2)],
+    "embedding": [cr.Embedding({0: (3, 2), 1: (3, 1), 3: (4, 3)}), cr.Dense(2)],
+}
+
+
 REGIMES = {
     "elastic net": {"penalty": cr.Penalty(l1=0.01, l2=0.1)},
     "elastic net per example": {"penalty": cr.Penalty(l1=0.01, l2=0.1, per_example=True)},
@@ -248,6 +258,9 @@ def cases():
     yield "prediction", net, {"purpose": "predict"}, False, None
     net = cr.Network([cr.Dense(3, "tanh"), Twice(), cr.Dense(1)], "mse", inputs=4, seed=7)
     yield "a value read twice", net, {"purpose": "train"}, False, None
+    for name, layers in LAYER_STACKS.items():
+        net = cr.Network(layers, "mse", inputs=4, seed=11)
+        yield name, net, {"purpose": "train"}, False, CODES if "embedding" in name else None
     for units in (1, 2, 64):  # the three ways of a product: dots, loops, BLAS
         net = cr.Network([cr.Dense(units, "tanh"), cr.Dense(units)], "mse", inputs=200, seed=8)
         yield f"products of {units}", net, {"purpose": "train"}, False, None
@@ -263,6 +276,8 @@ def lowered(case, dtype, tile_rows=TILE):
     X = rng.normal(size=(ROWS, network.inputs))
     if source in (scipy.sparse.csr_array, scipy.sparse.csr_matrix):
         X = source(X * (X > 0))
+    elif source == CODES:
+        X = np.floor(np.abs(X)).clip(0, 2)
     elif source is not None:
         X = (X * 3).astype(source) if np.issubdtype(source, np.signedinteger) else (
             np.abs(X * 3).astype(source)

@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "chainrule.network": ("Network",),
-    "chainrule.layers": ("Dense",),
+    "chainrule.layers": ("Dense", "Embedding", "PReLU", "Residual", "Scale"),
     "chainrule.optimizers": ("Adam", "GradientDescent"),
     "chainrule.penalties": (
         "ClipGlobalNorm", "ClipNorm", "ClipValue", "L1", "L2", "MaxNorm", "Penalty",

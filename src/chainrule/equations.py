@@ -45,6 +45,22 @@ def _erfc(xp: Any, x: Any) -> Any:
     return erfc(x)
 
 
+def _embedded(xp: Any, x: Any, vectors: Any, column: int) -> Any:
+    codes = xp.asarray(x[:, column], dtype=int)
+    return xp.concatenate([x[:, :column], vectors[codes], x[:, column + 1 :]], axis=1)
+
+
+def _code_sums(xp: Any, da: Any, x: Any, column: int, like: Any) -> Any:
+    levels, width = like.shape
+    codes = xp.asarray(x[:, column], dtype=int)
+    return xp.eye(levels)[codes].T @ da[:, column : column + width]
+
+
+def _unembedded(xp: Any, da: Any, column: int, width: int) -> Any:
+    code = xp.zeros((da.shape[0], 1))
+    return xp.concatenate([da[:, :column], code, da[:, column + width :]], axis=1)
+
+
 ATOM, POWER, PREFIX, PRODUCT, QUOTIENT, NEGATION, SUM, COMPARISON, LOOSE = range(8, -1, -1)
 
 OPERATIONS = {
@@ -77,6 +93,12 @@ OPERATIONS = {
     "pick": Operation(lambda xp, x, k: xp.take_along_axis(x, k[:, None], axis=1)[:, 0],
                       "{}[{}]", ATOM, (ATOM, LOOSE)),
     "rows": Operation(lambda xp, x, order: x[order], "{}[{}]", ATOM, (ATOM, LOOSE)),
+    "embedded": Operation(_embedded, "{0} with {1}[{0}[:, {2}]] for {0}[:, {2}]", LOOSE,
+                          (ATOM, ATOM, LOOSE)),
+    "code_sums": Operation(_code_sums, "Σᵢ onehot({1}[:, {2}])ᵀ·{0}[:, {2}:]", PREFIX,
+                           (ATOM, ATOM, LOOSE, LOOSE)),
+    "unembedded": Operation(_unembedded, "{0} with 0 for {0}[:, {1}:{1} + {2}]", LOOSE,
+                            (ATOM, LOOSE, LOOSE)),
     "column": Operation(lambda xp, x: x[:, None], "{}", ATOM, (ATOM,)),
     "sum_outputs": Operation(lambda xp, x: xp.sum(x, axis=-1), "Σₖ {}", PREFIX, (PREFIX,)),
     "sum_outputs_column": Operation(

@@ -149,6 +149,7 @@ def examples(network: Network, x: Any, name: str) -> np.ndarray:
         x = np.asarray(x)
         x = x[None, :] if x.ndim == 1 else x
     checked = data.features(x, network.inputs, name)
+    network.check_features(checked, name)
     return np.asarray(checked.toarray() if hasattr(checked, "indptr") else checked, np.float64)
 
 

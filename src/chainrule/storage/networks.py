@@ -13,6 +13,7 @@ import numpy as np
 from chainrule.activations import activations
 from chainrule.engine.dtypes import REALS
 from chainrule.initializers import find as find_initializer
+from chainrule.layers.base import every_layer
 from chainrule.network import Network
 
 FORMAT = "chainrule.network.1"
@@ -48,17 +49,17 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
 
 def _check_registered(network: Network) -> None:
     """Refuse what :func:`load` would not find again."""
-    for layer in network.layers:
+    for layer in every_layer(network.layers):
         for activation in layer.output_activations():
             if activation.name not in activations:
                 raise ValueError(f"the activation {activation.name!r} is not registered")
-        for parameter in layer.parameters(1):
-            try:
-                find_initializer(str(parameter.initializer))
-            except ValueError:
-                raise ValueError(
-                    f"the initializer {str(parameter.initializer)!r} is not registered"
-                ) from None
+    for parameter in network.specifications.values():
+        try:
+            find_initializer(str(parameter.initializer))
+        except ValueError:
+            raise ValueError(
+                f"the initializer {str(parameter.initializer)!r} is not registered"
+            ) from None
 
 
 def write_whole(path: Path, content: bytes) -> None:

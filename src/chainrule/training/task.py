@@ -85,6 +85,7 @@ def checked(
         raise ValueError("the network has no loss: give one, such as loss='mse'")
     chosen = _metrics(metric_names)
     X = data.features(X, network.inputs)
+    network.check_features(X)
     targets = data.targets(network, y, X.shape[0])
     weights = data.weights(sample_weight, class_weight, targets, X.shape[0])
     if validation_data is not None and validation_share is not None:
@@ -111,6 +112,7 @@ def _validation(network: Network, pair: Any) -> Validation:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ValueError("validation_data must be a pair (X, y)")
     X = data.features(pair[0], network.inputs, "validation X")
+    network.check_features(X, "validation X")
     return Validation(X, data.targets(network, pair[1], X.shape[0], "validation y"))
 
 
