@@ -69,8 +69,9 @@ class CheckedEquations:
             for name in kernel.operands
         }
         values.setdefault("m", float(context["divisor"]))
-        values["t"] = float(context["step"])
+        values["t"] = int(context["step"])
         values["ω"], values["rows"] = float(context["decay"]), float(context["batch_rows"])
+        values["seed"] = int(context["seed"])
         values["i"] = np.arange(context["row"], context["row"] + context["rows"])
         letters = {**LETTERS, **penalties.LETTERS}
         values.update({letters[k]: v for k, v in values.items() if k in letters})
@@ -213,6 +214,12 @@ REGIMES = {
     "norms that do not reach the limit": {"clip": cr.ClipGlobalNorm(1e3)},
     "limited norms": {"constraint": cr.MaxNorm(0.8)},
     "a frozen layer": {"frozen": frozenset({"dense1.W", "dense1.b"})},
+    "jitter": {"augment": (cr.Jitter(0.5),)},
+    "random scales": {"augment": (cr.RandomScale(0.5),)},
+    "lost features": {"augment": (cr.FeatureDropout(0.5, fill=7.0),)},
+    "mixup": {"augment": (cr.Mixup(0.4), cr.Jitter(0.1), cr.Jitter(0.2))},
+    "shifted images": {"augment": (cr.Shift((2, 2), 1), cr.Shift((4, 1), 3))},
+    "flipped images": {"augment": (cr.Flip((1, 4)), cr.Flip((1, 2, 2), 0.7))},
     "factors of the rate": {"rate_factors": {"dense2.b": 1.0}},
 }
 
@@ -254,6 +261,11 @@ def cases():
         yield f"X of {np.dtype(source)}", net, {"purpose": "gradient"}, False, source
     for sparse in (scipy.sparse.csr_array, scipy.sparse.csr_matrix):
         yield f"X of {sparse.__name__}", net, {"purpose": "gradient"}, False, sparse
+    regime = Regime(augment=(cr.Mixup(1.5),))
+    for source in (np.float32, np.int16, scipy.sparse.csr_array):
+        net = cr.Network([cr.Dense(2)], "mse", inputs=4, seed=6)
+        options = {"purpose": "gradient", "regime": regime}
+        yield f"mixup of {source.__name__}", net, options, False, source
     net = cr.Network([cr.Dense(3, "relu"), cr.Dense(2, "tanh", bias=False)], None, inputs=4)
     yield "prediction", net, {"purpose": "predict"}, False, None
     net = cr.Network([cr.Dense(3, "tanh"), Twice(), cr.Dense(1)], "mse", inputs=4, seed=7)

@@ -16,6 +16,9 @@ _WHERE = {
         "CosLog4", "Cosine", "Exponential", "FlatCosine", "InverseScaling", "OneCycle",
         "ReduceOnPlateau", "StepDecay", "Warmup",
     ),
+    "chainrule.augmentation": (
+        "FeatureDropout", "Flip", "Jitter", "Mixup", "RandomScale", "Shift",
+    ),
     "chainrule.training.trainer": ("DivergedError", "train"),
     "chainrule.training.ensemble": ("train_ensemble",),
     "chainrule.training.callbacks": ("Converged", "Reached"),
