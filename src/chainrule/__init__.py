@@ -8,7 +8,8 @@ __version__ = "0.1.0"
 _WHERE = {
     "chainrule.network": ("Network",),
     "chainrule.layers": (
-        "AlphaDropout", "BatchNorm", "Dense", "Dropout", "GaussianNoise", "LayerNorm",
+        "AlphaDropout", "BatchNorm", "Dense", "Dropout", "Embedding", "GaussianNoise", "LayerNorm",
+        "PReLU", "Residual", "Scale",
     ),
     "chainrule.optimizers": (
         "AMSGrad", "Adagrad", "Adam", "AdamHat", "AdamW", "GradientDescent", "Lion", "Momentum",
@@ -20,6 +21,9 @@ _WHERE = {
     "chainrule.schedules": (
         "Constant", "CosLog4", "Cosine", "Exponential", "FlatCosine", "InverseScaling", "OneCycle",
         "ReduceOnPlateau", "StepDecay", "Warmup",
+    ),
+    "chainrule.augmentation": (
+        "FeatureDropout", "Flip", "Jitter", "Mixup", "RandomScale", "Shift",
     ),
     "chainrule.training.trainer": ("train",),
     "chainrule.training.history": ("DivergedError",),

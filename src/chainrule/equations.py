@@ -47,6 +47,73 @@ def _erfc(xp: Any, x: Any) -> Any:
     return erfc(x)
 
 
+def _embedded(xp: Any, x: Any, vectors: Any, column: int) -> Any:
+    codes = xp.asarray(x[:, column], dtype=int)
+    return xp.concatenate([x[:, :column], vectors[codes], x[:, column + 1 :]], axis=1)
+
+
+def _code_sums(xp: Any, da: Any, x: Any, column: int, like: Any) -> Any:
+    levels, width = like.shape
+    codes = xp.asarray(x[:, column], dtype=int)
+    return xp.eye(levels)[codes].T @ da[:, column : column + width]
+
+
+def _unembedded(xp: Any, da: Any, column: int, width: int) -> Any:
+    code = xp.zeros((da.shape[0], 1))
+    return xp.concatenate([da[:, :column], code, da[:, column + width :]], axis=1)
+
+
+def _keys(place: Any) -> list[Any]:
+    """What the draws of each row are keyed by; see :mod:`chainrule.engine.random`."""
+    site, seed, step = (int(number) for number in place[:3])
+    return [random.row_key(seed, site, step, int(row)) for row in place[3]]
+
+
+@np.errstate(over="ignore")
+def _normals(_xp: Any, x: Any, *place: Any) -> Any:
+    units = range(x.shape[1])
+    return np.array([[random.unit_normal(k, u) for u in units] for k in _keys(place)])
+
+
+@np.errstate(over="ignore")
+def _row_normals(_xp: Any, _x: Any, *place: Any) -> Any:
+    return np.array([[random.unit_normal(k, 0)] for k in _keys(place)])
+
+
+@np.errstate(over="ignore")
+def _uniforms(_xp: Any, x: Any, *place: Any) -> Any:
+    units = range(x.shape[1])
+    return np.array([[random.unit_uniform(k, u) for u in units] for k in _keys(place)])
+
+
+@np.errstate(over="ignore")
+def _betas(_xp: Any, alpha: Any, *place: Any) -> Any:
+    return np.array([random.beta_number(k, float(alpha)) for k in _keys(place)])
+
+
+@np.errstate(over="ignore")
+def _partners(_xp: Any, rows: Any, *place: Any) -> Any:
+    return np.array([random.place_below(k, 0, int(rows)) for k in _keys(place)])
+
+
+@np.errstate(over="ignore")
+def _shifted(_xp: Any, x: Any, most: Any, height: int, width: int, depth: int, *place: Any) -> Any:
+    s = int(most)
+    images = np.pad(x.reshape(-1, height, width, depth), ((0, 0), (s, s), (s, s), (0, 0)))
+    moved = []
+    for image, key in zip(images, _keys(place), strict=True):
+        down, right = (int(random.place_below(key, way, 2 * s + 1)) - s for way in (0, 1))
+        moved.append(image[s - down : s - down + height, s - right : s - right + width])
+    return np.array(moved).reshape(x.shape)
+
+
+@np.errstate(over="ignore")
+def _flipped(_xp: Any, x: Any, p: Any, height: int, width: int, depth: int, *place: Any) -> Any:
+    images = x.reshape(-1, height, width, depth)
+    turned = np.array([random.unit_uniform(key, 0) < p for key in _keys(place)])
+    return np.where(turned[:, None, None, None], images[:, :, ::-1], images).reshape(x.shape)
+
+
 ATOM, POWER, PREFIX, PRODUCT, QUOTIENT, NEGATION, SUM, COMPARISON, LOOSE = range(8, -1, -1)
 
 OPERATIONS = {
@@ -92,6 +159,19 @@ OPERATIONS = {
     "pick": Operation(lambda xp, x, k: xp.take_along_axis(x, k[:, None], axis=1)[:, 0],
                       "{}[{}]", ATOM, (ATOM, LOOSE)),
     "rows": Operation(lambda xp, x, order: x[order], "{}[{}]", ATOM, (ATOM, LOOSE)),
+    "embedded": Operation(_embedded, "{0} with {1}[{0}[:, {2}]] for {0}[:, {2}]", LOOSE,
+                          (ATOM, ATOM, LOOSE)),
+    "code_sums": Operation(_code_sums, "Σᵢ onehot({1}[:, {2}])ᵀ·{0}[:, {2}:]", PREFIX,
+                           (ATOM, ATOM, LOOSE, LOOSE)),
+    "unembedded": Operation(_unembedded, "{0} with 0 for {0}[:, {1}:{1} + {2}]", LOOSE,
+                            (ATOM, LOOSE, LOOSE)),
+    "normals": Operation(_normals, "normal", ATOM, (LOOSE,) * 5),
+    "row_normals": Operation(_row_normals, "normalᵢ", ATOM, (LOOSE,) * 5),
+    "uniforms": Operation(_uniforms, "uniform", ATOM, (LOOSE,) * 5),
+    "betas": Operation(_betas, "betaᵢ({0}, {0})", ATOM, (LOOSE,) * 5),
+    "partners": Operation(_partners, "a row of the batch", ATOM, (LOOSE,) * 5),
+    "shifted": Operation(_shifted, "shiftedᵢ({0}, {1})", ATOM, (LOOSE,) * 9),
+    "flipped": Operation(_flipped, "flippedᵢ({0}, {1})", ATOM, (LOOSE,) * 9),
     "column": Operation(lambda xp, x: x[:, None], "{}", ATOM, (ATOM,)),
     "sum_outputs": Operation(lambda xp, x: xp.sum(x, axis=-1), "Σₖ {}", PREFIX, (PREFIX,)),
     "sum_outputs_column": Operation(

@@ -19,6 +19,7 @@ from chainrule.engine.program import (
     Block,
     Buffer,
     Instruction,
+    Kink,
     Operand,
     ParameterSegment,
     Program,
@@ -61,6 +62,7 @@ class Builder:
         self._needs: set[str] = set()
         self._written: set[str] = set()
         self._tape: list[Callable[[], None]] = []
+        self._kinks: list[Kink] = []
         self._blocks: list[Block] = []
         self._open: list[Instruction] = []
         self._segments: list[Segment] = []
@@ -121,6 +123,10 @@ class Builder:
         offset = self._shared
         self._shared += aligned(8 * ranges)
         return self._new(Buffer(name, "sums", (ranges, 1), layout.SHARED, offset, "float64"))
+
+    def kink(self, value: Buffer, columns: Sequence[int], place: float) -> None:
+        """Remember that what is computed from some columns has no derivative at a place."""
+        self._kinks.append(Kink(value.name, tuple(columns), place))
 
     def site(self) -> int:
         """The number of a place that draws random numbers, for a stream of its own."""
@@ -269,6 +275,7 @@ class Builder:
             self.dtype, tuple(self._segments), self.buffers, tile_rows, slots, self.parameters,
             len(self._states), tuple(self._sources), dict(self._scalars), dict(self._schedules),
             tuple(ranges), shared=self._shared, loss=loss, labels=self.labels,
+            kinks=tuple(self._kinks),
         )  # fmt: skip
 
 

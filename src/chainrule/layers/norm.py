@@ -22,10 +22,11 @@ from chainrule.engine.program import Buffer
 from chainrule.equations import Equation, Expression, apply, symbols
 from chainrule.layers.base import Parameter, checked_name
 from chainrule.layers.dense import bias_gradient
+from chainrule.layers.scale import scale_gradient
 
 x, a, da, dx, xhat, gamma, beta = symbols("x a da dx xhat gamma beta")
 mean, variance, epsilon, rho, rows, full = symbols("mean variance ε ρ rows full")
-running_mean, running_variance, dgamma = symbols("running_mean running_variance dgamma")
+running_mean, running_variance = symbols("running_mean running_variance")
 sum_da, sum_product = symbols("sum_da sum_product")
 LETTERS = {"epsilon": "ε", "pace": "ρ"}
 
@@ -112,19 +113,6 @@ def normalise(
             value = (x[i, k] - mean[k]) / sqrt(variance[k] + floor)
             xhat[i, k] = value
             a[i, k] = value * gamma[k] + beta[k]
-
-
-@kernel(Equation("dgamma", dgamma + apply("sum_rows", da * xhat)))
-def factor_gradient(
-    dgamma: Vector, da: Matrix, xhat: Matrix, again: Constant, context: Context
-) -> None:
-    """Summed over the tiles of a slot like the gradient of biases."""
-    if again == 0 and context.accumulate == 0:
-        for k in range(dgamma.size):
-            dgamma[k] = real(0)
-    for i in range(da.shape[0]):
-        for k in range(dgamma.size):
-            dgamma[k] += da[i, k] * xhat[i, k]
 
 
 @kernel(
@@ -239,7 +227,7 @@ class _Norm:
     ) -> None:
         if builder.needs_gradient(gamma):
             target, again = builder.parameter_gradient(gamma)
-            builder.emit(factor_gradient, dgamma=target, da=da, xhat=xhat, again=again)
+            builder.emit(scale_gradient, ds=target, x=xhat, da=da, again=again)
         if builder.needs_gradient(beta):
             target, again = builder.parameter_gradient(beta)
             builder.emit(bias_gradient, db=target, delta=da, again=again)

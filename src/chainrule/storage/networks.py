@@ -15,6 +15,7 @@ import numpy as np
 from chainrule.activations import activations
 from chainrule.engine.dtypes import REALS
 from chainrule.initializers import find as find_initializer
+from chainrule.layers.base import every_layer
 from chainrule.network import Network
 
 FORMAT = "chainrule.network.1"
@@ -55,17 +56,17 @@ def check_registered(network: Network) -> None:
     Raises:
         ValueError: if an activation or initializer is in no registry.
     """
-    for layer in network.layers:
+    for layer in every_layer(network.layers):
         for activation in layer.output_activations():
             if activation.name not in activations:
                 raise ValueError(f"the activation {activation.name!r} is not registered")
-        for parameter in layer.parameters(1):
-            try:
-                find_initializer(str(parameter.initializer))
-            except ValueError:
-                raise ValueError(
-                    f"the initializer {str(parameter.initializer)!r} is not registered"
-                ) from None
+    for parameter in network.specifications.values():
+        try:
+            find_initializer(str(parameter.initializer))
+        except ValueError:
+            raise ValueError(
+                f"the initializer {str(parameter.initializer)!r} is not registered"
+            ) from None
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -92,6 +92,7 @@ def checked(
         metric.check(network.loss.predicts, str(network.loss))
     smoothing = _smoothing(label_smoothing, network.loss)
     X = data.features(X, network.inputs)
+    network.check_features(X)
     targets = data.targets(network, y, X.shape[0])
     _check_classes(chosen, network.loss, targets, "y")
     weights = data.weights(sample_weight, class_weight, targets, X.shape[0])
@@ -143,6 +144,7 @@ def _validation(network: Network, pair: Any) -> Validation:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ValueError("validation_data must be a pair (X, y)")
     X = data.features(pair[0], network.inputs, "validation X")
+    network.check_features(X, "validation X")
     return Validation(X, data.targets(network, pair[1], X.shape[0], "validation y"))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.augmentation import Augmentation, mixes
 from chainrule.checks import seed as checked_seed
 from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS
@@ -59,6 +60,7 @@ def train(
     constraint: MaxNorm | None = None,
     frozen: Sequence[str] = (),
     rate_factors: Mapping[str, float] | None = None,
+    augment: Sequence[Augmentation] = (),
 ) -> Result:
     """Train a network in place.
 
@@ -99,6 +101,8 @@ def train(
         constraint: what holds for the weights after each update: ``cr.MaxNorm``.
         frozen: names of what is not trained: ``"weights"``, ``"biases"``, a layer, a parameter.
         rate_factors: factors of the learning rate by such names.
+        augment: what is changed in each batch, in this order: ``cr.Jitter``, ``cr.RandomScale``,
+            ``cr.FeatureDropout``, ``cr.Mixup``, ``cr.Shift``, ``cr.Flip``.
 
     Returns:
         The history and the state. Ctrl-C ends the training with the last completed step.
@@ -135,7 +139,9 @@ def train(
     batch_rows = (
         task.rows if batch_size is None else min(whole("batch_size", batch_size), task.rows)
     )
-    regime = regime_for(network, penalty, clip, constraint, frozen, rate_factors)
+    regime = regime_for(network, penalty, clip, constraint, frozen, rate_factors, augment)
+    if mixes(regime.augment):
+        task = replace(task, y=task.y.one_hot(network.outputs))
     watch = Callbacks(callbacks, task.figures())
     if isinstance(optimizer, LBFGS):
         return minimise(
