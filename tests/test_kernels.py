@@ -26,7 +26,7 @@ from chainrule.engine.kernel import Context, Flat, Kernel, Matrix, kernel
 from chainrule.engine.program import Buffer
 from chainrule.engine.stepper import CanaryError, Stepper
 from chainrule.equations import Equation, symbols
-from chainrule.layers import dense
+from chainrule.layers import dense, dropout, norm
 from chainrule.losses import find, losses
 from chainrule.lowering import Regime, lower
 from chainrule.optimizers import LETTERS, OPTIMIZERS
@@ -69,10 +69,13 @@ class CheckedEquations:
             for name in kernel.operands
         }
         values.setdefault("m", float(context["divisor"]))
-        values["t"] = float(context["step"])
+        values["t"] = int(context["step"])
         values["ω"], values["rows"] = float(context["decay"]), float(context["batch_rows"])
+        values["seed"] = int(context["seed"])
         values["i"] = np.arange(context["row"], context["row"] + context["rows"])
-        letters = {**LETTERS, **penalties.LETTERS}
+        values["seed"] = int(context["seed"])
+        values["row"] = np.arange(context["batch_row"], context["batch_row"] + context["rows"])
+        letters = {**LETTERS, **penalties.LETTERS, **dropout.LETTERS, **norm.LETTERS}
         values.update({letters[k]: v for k, v in values.items() if k in letters})
         for equation in kernel.equations:
             right = np.asarray(equation.value.evaluate(values), np.float64)
@@ -194,6 +197,16 @@ def output_for(loss):
     raise AssertionError(f"no activation suits {loss.name}")
 
 
+CODES = "codes"  # features that are codes of three levels
+LAYER_STACKS = {
+    "residual": [cr.Dense(3, "tanh"), cr.Residual([cr.Dense(5, "tanh"), cr.Dense(3)]), cr.Dense(2)],
+    "residual of the inputs": [cr.Residual([cr.Dense(4, "tanh")]), cr.Dense(2)],
+    "scale": [cr.Scale(0.5), cr.Dense(3, "tanh"), cr.Scale("normal(1, 1)"), cr.Dense(2)],
+    "prelu": [cr.PReLU(), cr.Dense(3), cr.PReLU("normal(0, 1)"), cr.Dense(2)],
+    "embedding": [cr.Embedding({0: (3, 2), 1: (3, 1), 3: (4, 3)}), cr.Dense(2)],
+}
+
+
 REGIMES = {
     "elastic net": {"penalty": cr.Penalty(l1=0.01, l2=0.1)},
     "elastic net per example": {"penalty": cr.Penalty(l1=0.01, l2=0.1, per_example=True)},
@@ -203,6 +216,12 @@ REGIMES = {
     "norms that do not reach the limit": {"clip": cr.ClipGlobalNorm(1e3)},
     "limited norms": {"constraint": cr.MaxNorm(0.8)},
     "a frozen layer": {"frozen": frozenset({"dense1.W", "dense1.b"})},
+    "jitter": {"augment": (cr.Jitter(0.5),)},
+    "random scales": {"augment": (cr.RandomScale(0.5),)},
+    "lost features": {"augment": (cr.FeatureDropout(0.5, fill=7.0),)},
+    "mixup": {"augment": (cr.Mixup(0.4), cr.Jitter(0.1), cr.Jitter(0.2))},
+    "shifted images": {"augment": (cr.Shift((2, 2), 1), cr.Shift((4, 1), 3))},
+    "flipped images": {"augment": (cr.Flip((1, 4)), cr.Flip((1, 2, 2), 0.7))},
     "factors of the rate": {"rate_factors": {"dense2.b": 1.0}},
 }
 
@@ -243,15 +262,28 @@ def cases():
         net = cr.Network([cr.Dense(70, "tanh"), cr.Dense(70, "tanh"), cr.Dense(2)], "mse",
                          inputs=4, seed=5)  # fmt: skip
         yield name, net, {"purpose": "train", "regime": Regime(**regime)}, False, None
+    for layer in (cr.Dropout(0.4), cr.AlphaDropout(0.3), cr.GaussianNoise(0.2), cr.BatchNorm(),
+                  cr.LayerNorm()):  # fmt: skip
+        net = cr.Network([cr.Dense(5, "tanh"), layer, cr.Dense(2)], "mse", inputs=4, seed=5)
+        yield f"{layer.kind}, training", net, {"purpose": "train"}, False, None
+        yield f"{layer.kind}, prediction", net, {"purpose": "predict"}, False, None
     for source in SOURCE_DTYPES:
         net = cr.Network([cr.Dense(2)], "mse", inputs=4, seed=6)
         yield f"X of {np.dtype(source)}", net, {"purpose": "gradient"}, False, source
     for sparse in (scipy.sparse.csr_array, scipy.sparse.csr_matrix):
         yield f"X of {sparse.__name__}", net, {"purpose": "gradient"}, False, sparse
+    regime = Regime(augment=(cr.Mixup(1.5),))
+    for source in (np.float32, np.int16, scipy.sparse.csr_array):
+        net = cr.Network([cr.Dense(2)], "mse", inputs=4, seed=6)
+        options = {"purpose": "gradient", "regime": regime}
+        yield f"mixup of {source.__name__}", net, options, False, source
     net = cr.Network([cr.Dense(3, "relu"), cr.Dense(2, "tanh", bias=False)], None, inputs=4)
     yield "prediction", net, {"purpose": "predict"}, False, None
     net = cr.Network([cr.Dense(3, "tanh"), Twice(), cr.Dense(1)], "mse", inputs=4, seed=7)
     yield "a value read twice", net, {"purpose": "train"}, False, None
+    for name, layers in LAYER_STACKS.items():
+        net = cr.Network(layers, "mse", inputs=4, seed=11)
+        yield name, net, {"purpose": "train"}, False, CODES if "embedding" in name else None
     for units in (1, 2, 64):  # the three ways of a product: dots, loops, BLAS
         net = cr.Network([cr.Dense(units, "tanh"), cr.Dense(units)], "mse", inputs=200, seed=8)
         yield f"products of {units}", net, {"purpose": "train"}, False, None
@@ -267,6 +299,8 @@ def lowered(case, dtype, tile_rows=TILE):
     X = rng.normal(size=(ROWS, network.inputs))
     if source in (scipy.sparse.csr_array, scipy.sparse.csr_matrix):
         X = source(X * (X > 0))
+    elif source == CODES:
+        X = np.floor(np.abs(X)).clip(0, 2)
     elif source is not None:
         X = (X * 3).astype(source) if np.issubdtype(source, np.signedinteger) else (
             np.abs(X * 3).astype(source)
@@ -281,6 +315,8 @@ def lowered(case, dtype, tile_rows=TILE):
     if options.get("weighted"):
         sources["w"] = rng.uniform(0.5, 1.5, ROWS)
     options = {"optimizer": cr.GradientDescent(0.1), **options}
+    if any(layer.couples_rows for layer in network.layers):
+        tile_rows = ROWS
     program = lower(
         network, batch_rows=ROWS, tile_rows=tile_rows, sources=sources, labels=labels, dtype=dtype,
         plan=False, **options,

@@ -378,8 +378,9 @@ def test_an_unknown_loss_is_refused_with_those_that_exist():
     ("text", "message"),
     [
         ("mse(2)", "'mse' has no parameter"),
-        ("huber(0)", "parameter of 'huber' must be greater than 0, not 0"),
-        ("huber(nan)", "must be greater than 0, not nan"),
+        ("huber(0)", "parameter of 'huber' must be greater than 0 and finite, not 0"),
+        ("huber(nan)", "must be greater than 0 and finite, not nan"),
+        ("huber(inf)", "must be greater than 0 and finite, not inf"),
         ("huber(1, 2)", "'huber' takes one parameter, not 2"),
         ("focal(-1)", "parameter of 'focal' must be greater than 0"),
         ("quantile(0.1, 1)", "between 0 and 1, both left out, not 1"),

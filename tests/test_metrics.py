@@ -161,3 +161,19 @@ def test_accuracy_of_a_margin_is_that_of_its_sign():
     result = cr.train(net, X, [0, 1, 1, 0], optimizer=cr.GradientDescent(1e-12), epochs=1,
                       metrics=["accuracy"])  # fmt: skip
     assert result.history["accuracy"] == [0.75]
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "focal", "hinge"])
+@pytest.mark.parametrize("side", ["y", "validation y"])
+def test_accuracy_of_several_labels_is_refused_and_of_one_class_computed(side, loss):
+    last = "linear" if loss == "hinge" else "logistic"
+    net = cr.Network([cr.Dense(2, last)], loss, inputs=1, seed=1)
+    X, one, several = [[1.0], [2.0]], [[0, 1], [1, 0]], [[1, 1], [0, 0]]
+    y, held = (several, one) if side == "y" else (one, several)
+    before = net.vector.copy()
+    call = {"epochs": 1, "metrics": ["accuracy"]}
+    with pytest.raises(ValueError, match=f"'accuracy' cannot be computed: each row of {side} must"):
+        cr.train(net, X, y, validation_data=(X, held), **call)
+    np.testing.assert_array_equal(net.vector, before)
+    assert "accuracy" in cr.train(net, X, one, **call).history
+    assert "loss" in cr.train(net, X, several, epochs=1).history

@@ -211,7 +211,7 @@ def test_a_value_outside_its_range_is_refused_by_name(schedule, field, value):
 @pytest.mark.parametrize(
     ("data", "message"),
     [({"schedule": "cosin", "initial": 1}, "unknown schedule 'cosin'; there are constant, cosine"),
-     ({"initial": 1}, "unknown schedule None"),
+     ({"schedule": None, "initial": 1}, "unknown schedule None"),
      ({"schedule": ["cosine"]}, r"unknown schedule \['cosine'\]"),
      ({"schedule": "cosine"}, "the schedule 'cosine' cannot be read: .*initial"),
      ({"schedule": "cosine", "initial": 1, "speed": 2}, "the schedule 'cosine' .*speed"),
@@ -223,8 +223,9 @@ def test_a_file_that_holds_something_else_is_refused(data, message):
         from_dict(data)
 
 
-def test_a_number_needs_no_schedule():
+def test_what_is_no_schedule_stays_as_it_is():
     assert from_dict(0.25) == 0.25
+    assert from_dict({"initial": 1}) == {"initial": 1}
     assert as_data(0.25) == initial(0.25) == 0.25
     assert initial(Cosine(0.25)) == initial(Warmup(Cosine(0.25))) == 0.25
 

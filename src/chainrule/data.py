@@ -26,6 +26,10 @@ class Targets:
         """The targets of some rows."""
         return Targets(np.ascontiguousarray(self.values[which]), self.labels)
 
+    def one_hot(self, classes: int) -> "Targets":
+        """Labels as rows of values; values as they are."""
+        return Targets(np.eye(classes)[self.values], False) if self.labels else self
+
     def read_as(self, dtype: str) -> np.ndarray:
         """What a program reads: labels as they are, reals in its dtype."""
         return self.values if self.labels else self.values.astype(dtype, copy=False)

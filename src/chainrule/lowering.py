@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from chainrule import dataflow, penalties
+from chainrule.augmentation import Augmentation, augmented, mixed
 from chainrule.engine import layout
 from chainrule.engine.builder import Builder
 from chainrule.engine.kernel import Kernel
@@ -33,6 +34,7 @@ class Regime:
         constraint: what holds for the weights after each update.
         frozen: paths of parameters that are not updated.
         rate_factors: factors of the learning rate, by paths of parameters.
+        augment: what is changed in each batch.
     """
 
     penalty: Penalty | None = None
@@ -40,6 +42,7 @@ class Regime:
     constraint: MaxNorm | None = None
     frozen: frozenset[str] = frozenset()
     rate_factors: Mapping[str, float] = field(default_factory=dict)
+    augment: tuple[Augmentation, ...] = ()
 
 
 RANGE = 4096  # elements of the flat vectors that are reduced and updated while in the cache
@@ -81,7 +84,7 @@ def lower(
         plan: False leaves the scratch buffers without places.
         reuse: False gives every scratch buffer a place of its own.
         smoothing: ε of label smoothing; 0 leaves the targets as they are.
-        regime: penalties, clipping, constraints, frozen parameters.
+        regime: penalties, clipping, constraints, frozen parameters, augmentation.
         training: whether layers that differ in training and prediction are to train; by default
             for ``gradient`` and ``train``.
 
@@ -92,14 +95,14 @@ def lower(
     regime = regime or Regime()
     if training is None:
         training = purpose in ("gradient", "train")
-    builder = Builder(dtype, network.labels, dataflow.add, training)
+    builder = Builder(dtype, network.labels, dataflow.add, training, batch_rows)
     for name, (_, shape) in network.places.items():
         trainable = network.specifications[name].trainable and name not in regime.frozen
         builder.parameter(name, shape, trainable)
     x = builder.value("x", network.inputs)
     gather = _Gather(builder, sources or {})
     gather(x, "X")
-    a = x
+    a = augmented(builder, regime.augment, x, gather.data("X")) if training else x
     for layer, path in zip(network.layers, network.paths, strict=True):
         a = layer.forward(builder, path, a)
     loss = None
@@ -139,9 +142,14 @@ class _Gather:
         self._builder = builder
         self._sources = sources
 
-    def __call__(self, x: Buffer, name: str) -> None:
+    def data(self, name: str) -> Any:
+        """What the program will read under a name, if it is known."""
         data = self._sources.get(name)
-        dtype = self._builder.dtype if data is None else readable(data).dtype.name
+        return None if data is None else readable(data)
+
+    def __call__(self, x: Buffer, name: str) -> None:
+        data = self.data(name)
+        dtype = self._builder.dtype if data is None else data.dtype.name
         kernel = dataflow.gather_from(dtype, hasattr(data, "indptr"))
         self._builder.emit(kernel, x=x, X=self._builder.source(name))
 
@@ -160,6 +168,7 @@ def _lower_loss(
     else:
         y = builder.value("y", loss.target_columns(network.outputs))
         gather(y, "Y")
+        y = mixed(builder, y, "Y", gather.data("Y"))
     if smoothing:
         y, kind = _smoothed(builder, loss, a, y, labels, smoothing), "values"
     weights = None

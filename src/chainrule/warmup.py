@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from chainrule import dataflow
+from chainrule import augmentation, dataflow
 from chainrule.activations import activations
 from chainrule.engine import cache
 from chainrule.engine.dtypes import REALS, real_dtype
@@ -47,6 +47,8 @@ def kernels() -> list[Kernel]:
     # The gather itself is a template: what runs is made of it, for each type of source.
     found += [k for k in _declared_in(dataflow) if k is not dataflow.gather]
     found += [dataflow.gather_from(dtype, False) for dtype in REALS]
+    found += [k for k in _declared_in(augmentation) if k is not augmentation.gather_partners]
+    found += [augmentation.partners_from(dtype, False) for dtype in REALS]
     return list(dict.fromkeys(found))
 
 

@@ -132,7 +132,7 @@ class Loss:
         low, high = self.k_range
         for value in k:
             if not real_number(value) or not low < value < high:
-                allowed = f"greater than {low:g}" if math.isinf(high) else (
+                allowed = f"greater than {low:g} and finite" if math.isinf(high) else (
                     f"between {low:g} and {high:g}, both left out"
                 )  # fmt: skip
                 raise ValueError(f"the parameter of {self.name!r} must be {allowed}, not {value}")

@@ -116,15 +116,15 @@ def register(entry: type[Schedule]) -> type[Schedule]:
 
 
 def from_dict(data: Any) -> Any:
-    """The number or schedule that :meth:`Schedule.to_dict` wrote.
+    """The schedule that :meth:`Schedule.to_dict` wrote; anything else as it is.
 
     Raises:
         ValueError: for an unknown schedule, or values outside its ranges.
     """
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or "schedule" not in data:
         return data
     options = dict(data)
-    name = options.pop("schedule", None)
+    name = options.pop("schedule")
     if not isinstance(name, str) or name not in SCHEDULES:
         raise ValueError(f"unknown schedule {name!r}; there are {', '.join(sorted(SCHEDULES))}")
     try:

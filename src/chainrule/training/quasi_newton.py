@@ -3,7 +3,6 @@
 import contextlib
 import time
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,7 +11,7 @@ import numpy as np
 from chainrule.checks import real_number, whole
 from chainrule.engine.executor import Executor, NotFiniteError
 from chainrule.lowering import Regime, lower
-from chainrule.training.callbacks import Callback
+from chainrule.training.callbacks import Callbacks
 from chainrule.training.history import DivergedError, Result, TrainingState
 from chainrule.training.progress import Progress
 from chainrule.training.task import Task
@@ -76,7 +75,7 @@ class LBFGS:
 
 def minimise(
     method: LBFGS, task: Task, *, regime: Regime, batch_rows: int, epochs: int,
-    state: TrainingState | None, callbacks: Sequence[Callback], threads: int | None, seed: int,
+    state: TrainingState | None, callbacks: Callbacks, threads: int | None, seed: int,
     progress: bool,
 ) -> Result:  # fmt: skip
     """Train by L-BFGS; see :func:`chainrule.train`.
@@ -102,17 +101,18 @@ def minimise(
         raise ValueError("L-BFGS cannot follow the running statistics of batch normalisation")
     loss = _Loss(task, regime, threads, seed)
     state = TrainingState(method, np.zeros(0), seed=seed)
-    result = Result(state=state)
+    result = Result(state.history, state)
+    if reason := callbacks.begin(task.network, state):
+        result.stopped, iterations = reason, 0
     result.history.extend_losses(np.zeros(0))  # there may be nothing to do
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        each = list(callbacks)
-        if progress:
-            each.insert(0, stack.enter_context(Progress(iterations)))
-        watch = Watch(task, result, each, stack)
+        bar = stack.enter_context(Progress(iterations)) if progress else None
+        watch = Watch(task, result, callbacks, stack, bar)
         try:
             stack.enter_context(loss.executor)
-            _iterate(method, iterations, loss, watch, result, state)
+            if iterations:
+                _iterate(method, iterations, loss, watch, result, state)
         except KeyboardInterrupt:
             result.stopped = "interrupted"
             warnings.warn("training was interrupted; the last iteration is kept", stacklevel=3)
@@ -121,6 +121,7 @@ def minimise(
         finally:
             result.seconds = time.perf_counter() - start
             result.threads = loss.executor.threads
+    result.best_epoch = callbacks.finish()
     return result
 
 
@@ -136,8 +137,7 @@ def _iterate(
     def accepted(intermediate_result: Any) -> None:
         nonlocal stopped
         network.vector[:] = intermediate_result.x
-        state.epoch = state.step = state.step + 1
-        stopped = watch(state.epoch, state.step, float(intermediate_result.fun))
+        stopped = watch(state.epoch + 1, state.step + 1, float(intermediate_result.fun))
         if stopped:
             raise StopIteration
 

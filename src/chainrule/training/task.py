@@ -92,12 +92,15 @@ def checked(
         metric.check(network.loss.predicts, str(network.loss))
     smoothing = _smoothing(label_smoothing, network.loss)
     X = data.features(X, network.inputs)
+    network.check_features(X)
     targets = data.targets(network, y, X.shape[0])
+    _check_classes(chosen, network.loss, targets, "y")
     weights = data.weights(sample_weight, class_weight, targets, X.shape[0])
     if validation_data is not None and validation_share is not None:
         raise ValueError("give validation_data or validation_share, not both")
     if validation_data is not None:
         validation = _validation(network, validation_data)
+        _check_classes(chosen, network.loss, validation.y, "validation y")
         return Task(network, X, targets, weights, validation, chosen, smoothing)
     if validation_share is None:
         return Task(network, X, targets, weights, None, chosen, smoothing)
@@ -125,10 +128,23 @@ def _metrics(names: Any) -> tuple[Metric, ...]:
     return tuple(metrics[name] for name in names)
 
 
+def _check_classes(chosen: tuple[Metric, ...], loss: Loss, y: data.Targets, name: str) -> None:
+    """Refuse metrics of one class where an example may have several labels, or none."""
+    if y.labels or y.values.shape[1] == 1 or loss.targets != (0, 1):
+        return
+    for metric in chosen:
+        if metric.classification and not np.allclose(y.values.sum(axis=1), 1, atol=1e-5):
+            raise ValueError(
+                f"the metric {metric.name!r} cannot be computed: each row of {name} must be one "
+                "class, and some have several labels or none"
+            )
+
+
 def _validation(network: Network, pair: Any) -> Validation:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ValueError("validation_data must be a pair (X, y)")
     X = data.features(pair[0], network.inputs, "validation X")
+    network.check_features(X, "validation X")
     return Validation(X, data.targets(network, pair[1], X.shape[0], "validation y"))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.augmentation import Augmentation, mixes
 from chainrule.checks import seed as checked_seed
 from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS
@@ -22,7 +23,7 @@ from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Adam, Optimizer
 from chainrule.penalties import Clip, MaxNorm, Penalty
 from chainrule.schedules import initial
-from chainrule.training.callbacks import Callback
+from chainrule.training.callbacks import Callback, Callbacks
 from chainrule.training.history import DivergedError, Result, TrainingState
 from chainrule.training.progress import Progress
 from chainrule.training.quasi_newton import LBFGS, minimise
@@ -59,6 +60,7 @@ def train(
     constraint: MaxNorm | None = None,
     frozen: Sequence[str] = (),
     rate_factors: Mapping[str, float] | None = None,
+    augment: Sequence[Augmentation] = (),
 ) -> Result:
     """Train a network in place.
 
@@ -70,6 +72,8 @@ def train(
         optimizer: a specification or a name; Adam by default, or that of ``state``.
             :class:`~chainrule.LBFGS` takes full batches only.
         epochs: passes over all rows, at least 1; conditions among the callbacks may end it earlier.
+            With a state they are further ones, and may be 0: then only the end of the training is
+            made up for.
         batch_size: rows of a batch: None takes all of them (batch gradient descent), 1 is
             stochastic gradient descent. The last batch may be smaller, and averages over its own
             size.
@@ -84,17 +88,21 @@ def train(
         validation_data: (Xv, yv), evaluated after each epoch.
         validation_share: instead, the share of the rows to hold out, in (0, 1).
         metrics: names, computed after each epoch on the validation data, else on X.
-        callbacks: called after each epoch; see :mod:`chainrule.training.callbacks`.
+        callbacks: called after each epoch; see :mod:`chainrule.training.callbacks.protocol`.
         threads: how many; None measures whether several are faster than one. The result does
             not depend on it.
         progress: whether to show where it stands, on standard error.
-        state: of an earlier training of this network, to go on from bit for bit.
+        state: of an earlier training of this network, to go on from bit for bit: with the same
+            data and arguments, five epochs and five more are ten, in weights, state, history and
+            the decisions of callbacks.
         penalty: added to the loss: ``cr.L1``, ``cr.L2`` or ``cr.Penalty``.
         clip: how gradients are clipped: ``cr.ClipValue``, ``cr.ClipNorm`` or
             ``cr.ClipGlobalNorm``.
         constraint: what holds for the weights after each update: ``cr.MaxNorm``.
         frozen: names of what is not trained: ``"weights"``, ``"biases"``, a layer, a parameter.
         rate_factors: factors of the learning rate by such names.
+        augment: what is changed in each batch, in this order: ``cr.Jitter``, ``cr.RandomScale``,
+            ``cr.FeatureDropout``, ``cr.Mixup``, ``cr.Shift``, ``cr.Flip``.
 
     Returns:
         The history and the state. Ctrl-C ends the training with the last completed step.
@@ -115,7 +123,7 @@ def train(
     Source: 000, "Types of gradient descent"; 001, "Training a Neural Network".
     """
     optimizer = _optimizer(optimizer, state)
-    epochs = whole("epochs", epochs)
+    epochs = whole("epochs", epochs, 0 if state else 1)
     if epochs > MOST_EPOCHS:
         raise ValueError(f"epochs must be at most {MOST_EPOCHS}, not {epochs}")
     if not isinstance(shuffle, bool):
@@ -131,12 +139,14 @@ def train(
     batch_rows = (
         task.rows if batch_size is None else min(whole("batch_size", batch_size), task.rows)
     )
-    regime = regime_for(network, penalty, clip, constraint, frozen, rate_factors)
+    regime = regime_for(network, penalty, clip, constraint, frozen, rate_factors, augment)
+    if mixes(regime.augment):
+        task = replace(task, y=task.y.one_hot(network.outputs))
+    watch = Callbacks(callbacks, task.figures())
     if isinstance(optimizer, LBFGS):
-        _start(callbacks, task)
         return minimise(
             optimizer, task, regime=regime, batch_rows=batch_rows, epochs=epochs, state=state,
-            callbacks=callbacks, threads=threads, seed=seed, progress=progress,
+            callbacks=watch, threads=threads, seed=seed, progress=progress,
         )  # fmt: skip
     sources = task.sources(task.dtype)
     program = lower(
@@ -145,25 +155,28 @@ def train(
         smoothing=task.label_smoothing,
     )  # fmt: skip
     check_monitors(program, task.figures())
-    _start(callbacks, task)
     if threads is not None:
         threads = whole("threads", threads)
     state = _state(state, optimizer, program.states * program.parameters, program.dtype, seed)
     state.horizon = state.horizon or epochs
+    state.shuffle = shuffle
+    state.batch_size = None if batch_size is None else int(batch_size)
+    result = Result(state.history, state)
+    if reason := watch.begin(network, state):
+        result.stopped, epochs = reason, 0
     network.use_dtype(program.dtype)
-    result = Result(state=state)
     start = time.perf_counter()
     assert network.loss is not None
     executor = Executor(
         program, network.vector, sources, task.rows, batch_rows, state=state.vector,
-        scalars=optimizer.scalars, seed=seed, shuffled=shuffle and batch_rows < task.rows,
+        seed=seed, shuffled=shuffle and batch_rows < task.rows,
         mean=network.loss.mean, threads=threads, cursor=(state.epoch, state.step), epochs=epochs,
         values_at=values_of(program, result.history, rows=task.rows, batch_rows=batch_rows,
                             horizon=state.horizon),
     )  # fmt: skip
     try:
         with executor:
-            _run(executor, task, result, epochs, callbacks, progress)
+            _run(executor, task, result, epochs, watch, progress)
     except KeyboardInterrupt:
         result.stopped = "interrupted"
         warnings.warn("training was interrupted; the last completed step is kept", stacklevel=2)
@@ -172,29 +185,27 @@ def train(
     finally:
         state.epoch, state.step = executor.epoch, executor.step
         result.seconds, result.threads = time.perf_counter() - start, executor.threads
+    result.best_epoch = watch.finish()
     return result
 
 
 def _run(
-    executor: Executor, task: Task, result: Result, epochs: int, callbacks: Sequence[Callback],
+    executor: Executor, task: Task, result: Result, epochs: int, callbacks: Callbacks,
     progress: bool,
 ) -> None:  # fmt: skip
     first = executor.epoch
     last = first + epochs
     rows = task.rows if task.network.loss and task.network.loss.mean else 1
-    each_epoch = list(callbacks)
+    watching = watches(executor.program)
+    if not (callbacks or progress or task.metrics or task.validation or watching):
+        try:
+            executor.run(last)
+        finally:
+            result.history.extend_losses(executor.losses[: executor.epoch - first] / rows)
+        return
     with contextlib.ExitStack() as stack:
-        if progress:
-            each_epoch.insert(0, stack.enter_context(Progress(last, first)))
-        watching = watches(executor.program)
-        if not (each_epoch or task.metrics or task.validation or watching):
-            try:
-                executor.run(last)
-            finally:
-                done = executor.epoch - first
-                result.history.extend_losses(executor.losses[:done] / rows)
-            return
-        watch = Watch(task, result, each_epoch, stack)
+        bar = stack.enter_context(Progress(last, first)) if progress else None
+        watch = Watch(task, result, callbacks, stack, bar)
         while executor.epoch < last:
             number = executor.epoch
             executor.run(number + 1)
@@ -204,15 +215,6 @@ def _run(
                 executor.reschedule()
             if stop:
                 return
-
-
-def _start(callbacks: Any, task: Task) -> None:
-    """Check the callbacks, and tell those that ask which figures there will be."""
-    if not hasattr(callbacks, "__iter__") or not all(callable(c) for c in callbacks):
-        raise ValueError("callbacks must be functions of an Epoch, in a list")
-    for callback in callbacks:
-        if hasattr(callback, "start"):
-            callback.start(task.figures())
 
 
 def _optimizer(
@@ -246,4 +248,7 @@ def _state(
             f"the state holds {state.vector.size} {state.vector.dtype} numbers, and this network "
             f"needs {size} of {dtype}"
         )
-    return replace(state, optimizer=optimizer, vector=state.vector.copy(), seed=seed)
+    return replace(
+        state, optimizer=optimizer, vector=state.vector.copy(), seed=seed,
+        history=state.history.copy(), callbacks=dict(state.callbacks),
+    )  # fmt: skip

@@ -1,11 +1,11 @@
 """What happens after each epoch of a training: figures are computed, callbacks called."""
 
 import contextlib
-from collections.abc import Sequence
 
 from chainrule.prediction import Evaluator, Predictor
-from chainrule.training.callbacks import Callback, Epoch
+from chainrule.training.callbacks import Callbacks
 from chainrule.training.history import Result
+from chainrule.training.progress import Progress
 from chainrule.training.task import Task
 
 
@@ -17,23 +17,31 @@ class Watch:
         result: whose history is written, and which is told why the training stopped.
         callbacks: called after each epoch.
         stack: what closes the programs that compute the figures.
+        bar: what shows where the training stands.
     """
 
     def __init__(
-        self, task: Task, result: Result, callbacks: Sequence[Callback],
-        stack: contextlib.ExitStack,
+        self, task: Task, result: Result, callbacks: Callbacks, stack: contextlib.ExitStack,
+        bar: Progress | None = None,
     ) -> None:  # fmt: skip
-        self._network, self._result, self._callbacks = task.network, result, callbacks
-        self._figures = _Figures(task, stack)
+        assert result.state is not None
+        self._result, self._state, self._callbacks = result, result.state, callbacks
+        self._figures, self._bar = _Figures(task, stack), bar
 
     def __call__(self, epoch: int, step: int, loss: float) -> bool:
         """Note that ``epoch`` epochs are completed; whether the training is to stop."""
-        self._result.history.append({"loss": loss} | self._figures.compute())
-        seen = Epoch(epoch, step, self._network, self._result.history)
-        reasons = [r for r in (callback(seen) for callback in self._callbacks) if r]
-        if reasons:
-            self._result.stopped = reasons[0]
-        return bool(reasons)
+        self._state.epoch, self._state.step = epoch, step
+        found = {"loss": loss}
+        try:
+            found |= self._figures.compute()
+        finally:  # an interruption leaves as many epochs in the history as were trained
+            self._result.history.append(found)
+        if self._bar:
+            self._bar.show(epoch, self._result.history)
+        reason = self._callbacks()
+        if reason:
+            self._result.stopped = reason
+        return bool(reason)
 
 
 class _Figures:
