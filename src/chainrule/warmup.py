@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from chainrule import augmentation, dataflow
+from chainrule import dataflow
 from chainrule.activations import activations
+from chainrule.augmentation import kernels as augmentation
 from chainrule.engine import cache
 from chainrule.engine.dtypes import REALS, real_dtype
 from chainrule.engine.executor import compiled_wait, compiled_walk
