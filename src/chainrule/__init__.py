@@ -18,6 +18,7 @@ _WHERE = {
     ),
     "chainrule.training.trainer": ("DivergedError", "train"),
     "chainrule.training.ensemble": ("train_ensemble",),
+    "chainrule.training.lsuv": ("lsuv",),
     "chainrule.training.callbacks": ("Converged", "Reached"),
     "chainrule.glass.trace": ("trace",),
     "chainrule.glass.gradcheck": ("gradcheck",),
@@ -25,7 +26,7 @@ _WHERE = {
     "chainrule.storage.networks": ("load", "save"),
     "chainrule.metrics": ("decide", "one_hot"),
     "chainrule.scaling": ("InnerRange",),
-    "chainrule.initializers": ("constant", "normal", "uniform"),
+    "chainrule.initializers": ("constant", "normal", "orthogonal", "uniform"),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
 
