@@ -29,6 +29,8 @@ def stated(rule):
         return "uniform", float(match[2])
     if match := re.fullmatch(r"N\(0, (.*)\)", rule):
         return "normal", math.sqrt(eval(match[1], scope))
+    if match := re.fullmatch(r"singular values (.*)", rule):
+        return "orthogonal", float(match[1])
     return "constant", float(rule)
 
 
@@ -40,6 +42,9 @@ def test_the_values_are_distributed_as_the_rule_says(entry):
     assert values.shape == (400, 300)
     if kind == "constant":
         assert (values == size).all()
+        return
+    if kind == "orthogonal":
+        np.testing.assert_allclose(np.linalg.svd(values, compute_uv=False), size, rtol=1e-12)
         return
     assert abs(values.mean()) < 0.01 * size
     deviation = size if kind == "normal" else size / math.sqrt(3)
@@ -82,6 +87,30 @@ def test_normal_with_its_mean_and_deviation():
     assert values.std() == pytest.approx(3, rel=0.01)
 
 
+@pytest.mark.parametrize("shape", [(5, 5), (9, 4), (4, 9), (1, 6), (6, 1), (1, 1)], ids=str)
+@pytest.mark.parametrize("gain", [1.0, 1.414, 0.25])
+def test_the_fewer_of_rows_and_columns_are_orthogonal_with_the_length_of_the_gain(shape, gain):
+    W = find(f"orthogonal({gain})").draw(np.random.default_rng(0), shape, *shape)
+    assert W.shape == shape
+    product = W.T @ W if shape[0] >= shape[1] else W @ W.T
+    np.testing.assert_allclose(product, gain**2 * np.eye(min(shape)), atol=1e-14)
+
+
+def test_orthogonal_matrices_are_uniform_among_all_of_them():
+    # LAPACK's Q has the signs of its reflections: without the correction by R's diagonal every
+    # determinant here is −1, and no rotation is ever drawn.
+    rng = np.random.default_rng(0)
+    drawn = np.array([find("orthogonal").draw(rng, (2, 2), 2, 2) for _ in range(4000)])
+    assert abs(drawn.mean(axis=0)).max() < 0.05
+    assert np.linalg.det(drawn).mean() == pytest.approx(0, abs=0.05)
+    np.testing.assert_allclose((drawn**2).mean(axis=0), 0.5, atol=0.03)
+
+
+def test_orthogonal_is_for_matrices_alone():
+    with pytest.raises(ValueError, match=r"for matrices, not for a parameter of the shape \(3,\)"):
+        cr.Network([cr.Dense(3, biases="orthogonal")], inputs=2)
+
+
 @pytest.mark.parametrize("entry", ["constant(0.5)", 0.5, cr.constant(0.5)], ids=str)
 def test_a_number_is_a_constant(entry):
     assert (drawn(find(entry)) == 0.5).all()
@@ -90,7 +119,8 @@ def test_a_number_is_a_constant(entry):
 @pytest.mark.parametrize(
     "entry",
     [cr.normal(0, 3), cr.uniform(-0.25, 0.75), cr.constant(-2), cr.normal(0.1234567891, 1 / 3),
-     cr.uniform(-1 / 3, 1 / 3), cr.constant(1 / 7)],
+     cr.uniform(-1 / 3, 1 / 3), cr.constant(1 / 7), cr.orthogonal(),
+     cr.orthogonal(math.sqrt(2))],
     ids=str,
 )  # fmt: skip
 def test_what_an_initializer_is_called_draws_the_same_values(entry):
@@ -108,6 +138,10 @@ def test_what_an_initializer_is_called_draws_the_same_values(entry):
         ("normal(0, -1)", "deviation > 0"),
         ("normal(0, 0)", "deviation > 0"),
         ("normal(nan, 1)", "finite mean"),
+        ("orthogonal(0)", "orthogonal needs a finite gain > 0, not 0.0"),
+        ("orthogonal(-1)", "gain > 0"),
+        ("orthogonal(inf)", "finite gain"),
+        ("orthogonal(1, 2)", "wrong number of arguments"),
         ("constant(nan)", "constant needs a finite value, not nan"),
         ("constant()", r"'constant\(\)'"),
         ("zeros(1)", r"unknown initializer 'zeros\(1\)'"),

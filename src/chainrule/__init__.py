@@ -29,6 +29,7 @@ _WHERE = {
     "chainrule.training.history": ("DivergedError",),
     "chainrule.training.quasi_newton": ("LBFGS",),
     "chainrule.training.ensemble": ("train_ensemble",),
+    "chainrule.training.lsuv": ("lsuv",),
     "chainrule.training.resuming": ("latest_checkpoint", "load_checkpoint"),
     "chainrule.training.callbacks": (
         "Checkpoint",
@@ -44,7 +45,7 @@ _WHERE = {
     "chainrule.storage.networks": ("load", "save"),
     "chainrule.metrics": ("decide", "one_hot"),
     "chainrule.scaling": ("InnerRange",),
-    "chainrule.initializers": ("constant", "normal", "uniform"),
+    "chainrule.initializers": ("constant", "normal", "orthogonal", "uniform"),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
 

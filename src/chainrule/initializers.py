@@ -5,7 +5,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,6 +80,51 @@ def constant(value: float) -> Initializer:
                        np.full(shape, float(value)), f"{value:g}")  # fmt: skip
 
 
+def orthogonal(gain: float = 1.0) -> Initializer:
+    """A random matrix whose rows or columns, whichever are fewer, are orthogonal.
+
+    W = gain·Q with QᵀQ = 1, or QQᵀ = 1 where the matrix is wider than high: all its singular
+    values are the gain, so that a stack of linear layers neither stretches nor shrinks what passes,
+    forward or backward, however deep it is. √2 (``"orthogonal(1.414)"``) suits ReLU.
+
+    Q is that of a matrix of normal numbers, its columns with the signs of R's diagonal: without
+    them the matrix is not uniform among all orthogonal ones.
+
+    Args:
+        gain: the singular values, above 0.
+
+    Returns:
+        The entry, for the weights of a layer; biases have no columns that could be orthogonal.
+
+    Raises:
+        ValueError: unless the gain is finite and above 0.
+
+    >>> import numpy as np
+    >>> W = orthogonal(2).draw(np.random.default_rng(0), (3, 2), 3, 2)
+    >>> np.allclose(W.T @ W, [[4, 0], [0, 4]])
+    True
+
+    Source: Saxe, McClelland, Ganguli, 'Exact solutions to the nonlinear dynamics of learning in
+    deep linear neural networks', 2014.
+    """
+    if not (math.isfinite(gain) and gain > 0):
+        raise ValueError(f"orthogonal needs a finite gain > 0, not {gain}")
+
+    def draw(
+        rng: np.random.Generator, size: tuple[int, ...], fan_in: int, fan_out: int
+    ) -> np.ndarray:
+        if len(size) != 2:
+            raise ValueError(f"orthogonal is for matrices, not for a parameter of the shape {size}")
+        Q, R = np.linalg.qr(rng.normal(size=(max(size), min(size))))
+        Q *= np.where(np.diag(R) < 0, -1.0, 1.0)
+        return gain * (Q if size[0] >= size[1] else Q.T)
+
+    return Initializer(
+        f"orthogonal({_written(gain)})", draw, f"singular values {gain:g}",
+        "Saxe, McClelland, Ganguli, 2014",
+    )  # fmt: skip
+
+
 def _scaled(
     name: str, rule: str, source: str, variance: Callable[[int, int], float], shape: str
 ) -> None:
@@ -105,6 +150,8 @@ initializers.register(
 initializers.register(Initializer("uniform", uniform(-0.05, 0.05).draw, "U[−0.05, 0.05)"))
 initializers.register(Initializer("normal", normal(0, 0.05).draw, "N(0, 0.05²)"))
 
+initializers.register(replace(orthogonal(), name="orthogonal"))
+
 for _shape, _glorot, _he, _lecun in (
     ("uniform", "U(±√(6 / (fan_in + fan_out)))", "U(±√(6 / fan_in))", "U(±√(3 / fan_in))"),
     ("normal", "N(0, 2 / (fan_in + fan_out))", "N(0, 2 / fan_in)", "N(0, 1 / fan_in)"),
@@ -125,6 +172,7 @@ def find(entry: "str | float | Initializer") -> Initializer:
     name, _, rest = entry.partition("(")
     makers: dict[str, Callable[..., Initializer]] = {
         "uniform": uniform, "normal": normal, "constant": constant,
+        "orthogonal": orthogonal,
     }  # fmt: skip
     if rest and name in makers:
         try:
