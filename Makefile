@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench soak clean
 
 help:            ## this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -25,6 +25,9 @@ check: $(VENV)/developing  ## lint, format, types, import contract
 
 bench: $(VENV)/benchmarking  ## the benchmarks; make bench WORK=tiny for one
 	$(BIN)/python -m benchmarks $(WORK)
+
+soak: $(VENV)/developing  ## kill 500 trainings at random moments and go on from their checkpoints
+	$(BIN)/python tests/soak/kills.py --kills 500
 
 clean:           ## remove what the commands above made
 	rm -rf $(VENV) runs build dist

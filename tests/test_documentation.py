@@ -26,10 +26,11 @@ KERNELS = {
     for kernel in [
         *(e.forward for e in activations),
         *(e.backward for e in activations if e.trainable),
-        *(k for e in losses for f in e.forms.values() for k in (f.value, f.gradient)),
+        *(k for e in losses for forms in (e.forms, *e.natural.values())
+          for f in forms.values() for k in (f.value, f.gradient)),
         *(c.kernel for c in OPTIMIZERS.values()),
     ]
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PUBLIC)

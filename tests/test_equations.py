@@ -90,6 +90,8 @@ def test_an_operation_that_does_not_exist_is_an_error():
 
 M = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.5]])
 k = np.array([2, 0])
+CODED = np.array([[7.0, 1.0, 8.0], [9.0, 0.0, 6.0]])
+PLACE = (1, 5, 3, np.array([0, 1]))  # what draws are keyed by: site, seed, step, rows
 # one example of each operation: arguments, and what NumPy says
 VALUES = {
     "add": ((M, 2 * M), 3 * M),
@@ -107,7 +109,10 @@ VALUES = {
     "log1p": ((M**2,), np.log(1 + M**2)),
     "sqrt": ((M**2,), np.abs(M)),
     "tanh": ((M,), np.sinh(M) / np.cosh(M)),
+    "logistic": ((M,), (1 + np.tanh(M / 2)) / 2),
+    "softplus": ((np.array([-800.0, 0.0, 800.0]),), np.array([0.0, np.log(2), 800.0])),
     "erfc": ((np.array([0.0, 30.0, -30.0]),), np.array([1.0, 0.0, 2.0])),
+    "sign": ((np.array([-2.0, 0.0, 3.0, np.nan]),), np.array([-1.0, 0.0, 1.0, np.nan])),
     "absolute": ((M,), np.sqrt(M**2)),
     "maximum": ((0, M), M * (M > 0)),
     "minimum": ((0, M), M * (M < 0)),
@@ -115,18 +120,60 @@ VALUES = {
     "at_least": ((M, 0.25), np.array([[True, False, True], [True, True, False]])),
     "where": ((M > 0, 1, M), np.array([[1, -1, 1], [1, 1, -0.5]])),
     "onehot": ((k, M), np.array([[0, 0, 1], [1, 0, 0]])),
+    "repeated": ((M[:, :1], M), np.array([[0.5, 0.5, 0.5], [1.5, 1.5, 1.5]])),
+    "spread": ((k, np.ones((2, 4))), np.array([2, 2, 0, 0])),
+    "first_half": ((np.array([[1, 2, 3, 4]]),), np.array([[1, 2]])),
+    "second_half": ((np.array([[1, 2, 3, 4]]),), np.array([[3, 4]])),
+    "beside": ((M[:, :1], M[:, 1:]), M),
     "pick": ((M, k), np.array([2.0, 1.5])),
     "rows": ((M, np.array([1, 1, 0])), np.array([M[1], M[1], M[0]])),
     "column": ((np.array([1.0, 2.0]),), np.array([[1.0], [2.0]])),
     "sum_outputs": ((M,), np.array([1.5, 1.25])),
     "sum_outputs_column": ((M,), np.array([[1.5], [1.25]])),
+    "sum_all": ((M,), np.array(2.75)),
     "sum_rows": ((M,), np.array([2.0, -0.75, 1.5])),
+    "mean_rows": ((M,), np.array([1.0, -0.375, 0.75])),
+    "mean_outputs": ((M,), np.array([0.5, 1.25 / 3])),
+    "mean_outputs_column": ((M,), np.array([[0.5], [1.25 / 3]])),
     "logsumexp": ((M,), np.log(np.exp(M).sum(axis=1))),
     "max_outputs_column": ((M,), np.array([[2.0], [1.5]])),
+    "embedded": ((CODED, M, 1), np.array([[7.0, *M[1], 8.0], [9.0, *M[0], 6.0]])),
+    "code_sums": (
+        (np.hstack([M, M]), CODED, 1, np.zeros((3, 4))),
+        np.array([[0.25, -0.5, 1.5, 0.25], [-1.0, 2.0, 0.5, -1.0], [0, 0, 0, 0]]),
+    ),
+    "unembedded": ((np.hstack([M, M]), 1, 4), np.array([[0.5, 0.0, 2.0], [1.5, 0.0, -0.5]])),
+    "normals": (
+        (M, *PLACE),
+        np.array(
+            [
+                [0.260859274441931, 0.11720264625482264, -0.5725606767865159],
+                [0.5590287329131964, -0.32828206095412105, 0.10951771568907287],
+            ]
+        ),
+    ),
+    "row_normals": ((M, *PLACE), np.array([[0.260859274441931], [0.5590287329131964]])),
+    "uniforms": (
+        (M, *PLACE),
+        np.array(
+            [
+                [0.18017345666885376, 0.8179064989089966, 0.008929789066314697],
+                [0.5481760501861572, 0.17687034606933594, 0.9453635811805725],
+            ]
+        ),
+    ),
+    "betas": ((0.5, *PLACE), np.array([0.9529855605854335, 0.23153886824341277])),
+    "partners": ((9, *PLACE), np.array([1, 4])),
+    "shifted": ((M, 1, 1, 3, 1, *PLACE), np.array([[0.0, 0.0, 0.0], [0.25, -0.5, 0.0]])),
+    "flipped": ((M, 0.5, 1, 3, 1, *PLACE), np.array([[2.0, -1.0, 0.5], [1.5, 0.25, -0.5]])),
 }
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+# Draws are tested where kernels make them.
+DRAWS = ("uniform", "normal")
+
+
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o not in DRAWS])
 def test_every_operation_computes_what_it_says_in_numpy_and_in_jax(operation, jax):
     arguments, right = VALUES[operation]
     names = [f"v{n}" for n in range(len(arguments))]

@@ -26,8 +26,8 @@ from chainrule.engine.kernel import Context, Flat, Kernel, Matrix, kernel
 from chainrule.engine.program import Buffer
 from chainrule.engine.stepper import CanaryError, Stepper
 from chainrule.equations import Equation, symbols
-from chainrule.layers import dense
-from chainrule.losses import losses
+from chainrule.layers import dense, dropout, norm
+from chainrule.losses import find, losses
 from chainrule.lowering import Regime, lower
 from chainrule.optimizers import LETTERS, OPTIMIZERS
 
@@ -69,10 +69,13 @@ class CheckedEquations:
             for name in kernel.operands
         }
         values.setdefault("m", float(context["divisor"]))
-        values["t"] = float(context["step"])
+        values["t"] = int(context["step"])
         values["ω"], values["rows"] = float(context["decay"]), float(context["batch_rows"])
+        values["seed"] = int(context["seed"])
         values["i"] = np.arange(context["row"], context["row"] + context["rows"])
-        letters = {**LETTERS, **penalties.LETTERS}
+        values["seed"] = int(context["seed"])
+        values["row"] = np.arange(context["batch_row"], context["batch_row"] + context["rows"])
+        letters = {**LETTERS, **penalties.LETTERS, **dropout.LETTERS, **norm.LETTERS}
         values.update({letters[k]: v for k, v in values.items() if k in letters})
         for equation in kernel.equations:
             right = np.asarray(equation.value.evaluate(values), np.float64)
@@ -116,6 +119,8 @@ class CheckedEquations:
         value = np.asarray(value, None if kind == "integers" else np.float64)
         if kind == "scalar":
             return float(value[0])
+        if kind == "scalars":
+            return value
         if kind == "range":
             return value[context["start"] : context["stop"]]
         if kind == "sums":
@@ -180,18 +185,26 @@ class Twice:
 
 
 def values_for(loss, rows, outputs, rng):
-    y = rng.uniform(0.1, 0.9, (rows, outputs))
+    y = rng.uniform(0.1, 0.9, (rows, loss.target_columns(outputs)))
     return y / y.sum(axis=1, keepdims=True) if loss.distribution else y
 
 
 def output_for(loss):
     """An activation whose outputs lie in the domain of the loss, and are no natural partner."""
     for entry in activations:
-        low, high = entry.range
-        fits = loss.domain[0] <= low and high <= loss.domain[1]
-        if entry.trainable and fits and entry.name not in loss.natural:
+        if entry.trainable and loss.accepts(entry) and entry.name not in loss.natural:
             return entry
     raise AssertionError(f"no activation suits {loss.name}")
+
+
+CODES = "codes"  # features that are codes of three levels
+LAYER_STACKS = {
+    "residual": [cr.Dense(3, "tanh"), cr.Residual([cr.Dense(5, "tanh"), cr.Dense(3)]), cr.Dense(2)],
+    "residual of the inputs": [cr.Residual([cr.Dense(4, "tanh")]), cr.Dense(2)],
+    "scale": [cr.Scale(0.5), cr.Dense(3, "tanh"), cr.Scale("normal(1, 1)"), cr.Dense(2)],
+    "prelu": [cr.PReLU(), cr.Dense(3), cr.PReLU("normal(0, 1)"), cr.Dense(2)],
+    "embedding": [cr.Embedding({0: (3, 2), 1: (3, 1), 3: (4, 3)}), cr.Dense(2)],
+}
 
 
 REGIMES = {
@@ -203,6 +216,12 @@ REGIMES = {
     "norms that do not reach the limit": {"clip": cr.ClipGlobalNorm(1e3)},
     "limited norms": {"constraint": cr.MaxNorm(0.8)},
     "a frozen layer": {"frozen": frozenset({"dense1.W", "dense1.b"})},
+    "jitter": {"augment": (cr.Jitter(0.5),)},
+    "random scales": {"augment": (cr.RandomScale(0.5),)},
+    "lost features": {"augment": (cr.FeatureDropout(0.5, fill=7.0),)},
+    "mixup": {"augment": (cr.Mixup(0.4), cr.Jitter(0.1), cr.Jitter(0.2))},
+    "shifted images": {"augment": (cr.Shift((2, 2), 1), cr.Shift((4, 1), 3))},
+    "flipped images": {"augment": (cr.Flip((1, 4)), cr.Flip((1, 2, 2), 0.7))},
     "factors of the rate": {"rate_factors": {"dense2.b": 1.0}},
 }
 
@@ -219,19 +238,23 @@ def cases():
             mixed = ["linear" if entry.name != "linear" else "tanh", entry, entry]
             net = cr.Network([cr.Dense(3, mixed)], "mse", inputs=4, seed=2)
             yield f"neuron of {entry.name}", net, {"purpose": purpose}, False, None
-    for loss in losses:
+    for loss in (*losses, find("huber(0.3)"), find("quantile(0.1, 0.8)")):
+        units = 4 if loss.outputs_per_target == 2 else 3
         for kind in loss.forms:
             labels = kind == "labels"
             out = output_for(loss)
-            net = cr.Network([cr.Dense(3, out)], loss.name, inputs=4, seed=3)
-            yield f"{loss.name} of {kind}", net, {"purpose": "train"}, labels, None
+            net = cr.Network([cr.Dense(units, out)], loss, inputs=4, seed=3)
+            yield f"{loss} of {kind}", net, {"purpose": "train"}, labels, None
             weighted = {"purpose": "train", "weighted": True}
-            yield f"weighted {loss.name} of {kind}", net, weighted, labels, None
+            yield f"weighted {loss} of {kind}", net, weighted, labels, None
             for partner in loss.natural:
-                net = cr.Network([cr.Dense(3, partner)], loss.name, inputs=4, seed=4)
+                net = cr.Network([cr.Dense(units, partner)], loss, inputs=4, seed=4)
                 for fused in (True, False):
                     options = {"purpose": "train", "fused": fused}
-                    yield f"{loss.name} of {kind}, {partner}, {fused=}", net, options, labels, None
+                    yield f"{loss} of {kind}, {partner}, {fused=}", net, options, labels, None
+                if loss.smoothing:
+                    options = {"purpose": "train", "smoothing": 0.2}
+                    yield f"smooth {loss} of {kind}, {partner}", net, options, labels, None
     for name, optimizer in OPTIMIZERS.items():
         net = cr.Network([cr.Dense(3, "tanh"), cr.Dense(2, bias=False)], "mse", inputs=4, seed=5)
         yield name, net, {"purpose": "train", "optimizer": optimizer()}, False, None
@@ -239,15 +262,28 @@ def cases():
         net = cr.Network([cr.Dense(70, "tanh"), cr.Dense(70, "tanh"), cr.Dense(2)], "mse",
                          inputs=4, seed=5)  # fmt: skip
         yield name, net, {"purpose": "train", "regime": Regime(**regime)}, False, None
+    for layer in (cr.Dropout(0.4), cr.AlphaDropout(0.3), cr.GaussianNoise(0.2), cr.BatchNorm(),
+                  cr.LayerNorm()):  # fmt: skip
+        net = cr.Network([cr.Dense(5, "tanh"), layer, cr.Dense(2)], "mse", inputs=4, seed=5)
+        yield f"{layer.kind}, training", net, {"purpose": "train"}, False, None
+        yield f"{layer.kind}, prediction", net, {"purpose": "predict"}, False, None
     for source in SOURCE_DTYPES:
         net = cr.Network([cr.Dense(2)], "mse", inputs=4, seed=6)
         yield f"X of {np.dtype(source)}", net, {"purpose": "gradient"}, False, source
     for sparse in (scipy.sparse.csr_array, scipy.sparse.csr_matrix):
         yield f"X of {sparse.__name__}", net, {"purpose": "gradient"}, False, sparse
+    regime = Regime(augment=(cr.Mixup(1.5),))
+    for source in (np.float32, np.int16, scipy.sparse.csr_array):
+        net = cr.Network([cr.Dense(2)], "mse", inputs=4, seed=6)
+        options = {"purpose": "gradient", "regime": regime}
+        yield f"mixup of {source.__name__}", net, options, False, source
     net = cr.Network([cr.Dense(3, "relu"), cr.Dense(2, "tanh", bias=False)], None, inputs=4)
     yield "prediction", net, {"purpose": "predict"}, False, None
     net = cr.Network([cr.Dense(3, "tanh"), Twice(), cr.Dense(1)], "mse", inputs=4, seed=7)
     yield "a value read twice", net, {"purpose": "train"}, False, None
+    for name, layers in LAYER_STACKS.items():
+        net = cr.Network(layers, "mse", inputs=4, seed=11)
+        yield name, net, {"purpose": "train"}, False, CODES if "embedding" in name else None
     for units in (1, 2, 64):  # the three ways of a product: dots, loops, BLAS
         net = cr.Network([cr.Dense(units, "tanh"), cr.Dense(units)], "mse", inputs=200, seed=8)
         yield f"products of {units}", net, {"purpose": "train"}, False, None
@@ -263,6 +299,8 @@ def lowered(case, dtype, tile_rows=TILE):
     X = rng.normal(size=(ROWS, network.inputs))
     if source in (scipy.sparse.csr_array, scipy.sparse.csr_matrix):
         X = source(X * (X > 0))
+    elif source == CODES:
+        X = np.floor(np.abs(X)).clip(0, 2)
     elif source is not None:
         X = (X * 3).astype(source) if np.issubdtype(source, np.signedinteger) else (
             np.abs(X * 3).astype(source)
@@ -277,6 +315,8 @@ def lowered(case, dtype, tile_rows=TILE):
     if options.get("weighted"):
         sources["w"] = rng.uniform(0.5, 1.5, ROWS)
     options = {"optimizer": cr.GradientDescent(0.1), **options}
+    if any(layer.couples_rows for layer in network.layers):
+        tile_rows = ROWS
     program = lower(
         network, batch_rows=ROWS, tile_rows=tile_rows, sources=sources, labels=labels, dtype=dtype,
         plan=False, **options,

@@ -106,3 +106,74 @@ def test_labels_in_a_column_are_refused():
 def test_what_is_no_label_is_refused(labels):
     with pytest.raises(ValueError, match="labels must be whole numbers between 0 and 2"):
         cr.one_hot(np.array(labels), 3)
+
+
+# ------------------------------------------------------------------ by what the outputs are
+
+NONE = ["accuracy", "mean_squared_error", "mean_absolute_error", "r2"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "activation", "units", "refused"),
+    [
+        ("quantile(0.1, 0.9)", "linear", 2, NONE),
+        ("quantile", "linear", 1, ["accuracy"]),
+        ("poisson", "exponential", 1, ["accuracy"]),
+        ("gamma", "softplus", 1, ["accuracy"]),
+        ("gaussian", "linear", 2, ["accuracy"]),
+        ("hinge", "linear", 1, ["mean_squared_error", "mean_absolute_error", "r2"]),
+        ("huber", "linear", 1, []),
+        ("mse", "linear", 1, []),
+    ],
+)
+@ALL
+def test_a_metric_that_cannot_be_computed_is_refused_before_any_work(
+    metric, loss, activation, units, refused
+):
+    net = cr.Network([cr.Dense(units, activation)], loss, inputs=1, seed=1)
+    before = net.vector.copy()
+    call = {"epochs": 1, "metrics": [metric.name]}
+    if metric.name in refused:
+        with pytest.raises(ValueError, match=f"metric '{metric.name}' cannot be computed for"):
+            cr.train(net, [[1.0], [2.0]], [1, 1], **call)
+        np.testing.assert_array_equal(net.vector, before)
+    else:
+        assert metric.name in cr.train(net, [[1.0], [2.0]], [1, 1], **call).history
+
+
+@pytest.mark.parametrize("name", NONE[1:])
+def test_metrics_of_a_gaussian_network_are_those_of_its_means(name, rng):
+    X, y = rng.normal(size=(20, 2)), rng.normal(size=(20, 2))
+    net = cr.Network([cr.Dense(4)], "gaussian", inputs=2)
+    found = cr.train(net, X, y, epochs=1, metrics=[name]).history[name]
+    assert (
+        found == [pytest.approx(SCORES[name](y, net.predict(X)[:, :2]), rel=1e-6)]
+        or (
+            name == "r2"  # over all columns together, as ever here
+            and found == [metrics["r2"].compute(y, net.predict(X)[:, :2])]
+        )
+    )
+
+
+def test_accuracy_of_a_margin_is_that_of_its_sign():
+    net = cr.Network([cr.Dense(1, weights="ones")], "hinge", inputs=1, dtype="float64")
+    X = [[-0.2], [0.2], [0.4], [0.9]]
+    result = cr.train(net, X, [0, 1, 1, 0], optimizer=cr.GradientDescent(1e-12), epochs=1,
+                      metrics=["accuracy"])  # fmt: skip
+    assert result.history["accuracy"] == [0.75]
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "focal", "hinge"])
+@pytest.mark.parametrize("side", ["y", "validation y"])
+def test_accuracy_of_several_labels_is_refused_and_of_one_class_computed(side, loss):
+    last = "linear" if loss == "hinge" else "logistic"
+    net = cr.Network([cr.Dense(2, last)], loss, inputs=1, seed=1)
+    X, one, several = [[1.0], [2.0]], [[0, 1], [1, 0]], [[1, 1], [0, 0]]
+    y, held = (several, one) if side == "y" else (one, several)
+    before = net.vector.copy()
+    call = {"epochs": 1, "metrics": ["accuracy"]}
+    with pytest.raises(ValueError, match=f"'accuracy' cannot be computed: each row of {side} must"):
+        cr.train(net, X, y, validation_data=(X, held), **call)
+    np.testing.assert_array_equal(net.vector, before)
+    assert "accuracy" in cr.train(net, X, one, **call).history
+    assert "loss" in cr.train(net, X, several, epochs=1).history

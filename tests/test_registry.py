@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from chainrule.registry import Registry, name_and_argument
+from chainrule.registry import Registry, name_and_argument, name_and_arguments
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,29 @@ def test_a_name_that_is_taken_is_refused_and_nothing_is_added(dishes, entry):
 )
 def test_a_name_may_carry_a_number(text, found):
     assert name_and_argument(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("mse", ("mse", ())),
+        ("huber(1.5)", ("huber", (1.5,))),
+        (" quantile ( 0.1,0.5 , 9e-1 ) ", ("quantile", (0.1, 0.5, 0.9))),
+    ],
+)
+def test_a_name_may_carry_several_numbers(text, found):
+    assert name_and_arguments(text) == found
+
+
+@pytest.mark.parametrize("text", ["q(1,)", "q(,1)", "q(1 2)", "q(,)", "q()", "q(1,2", "q(1)2"])
+def test_what_is_no_list_of_numbers_is_refused(text):
+    with pytest.raises(ValueError, match="is neither a name nor a name with a number"):
+        name_and_arguments(text)
+
+
+def test_where_one_number_is_asked_for_two_are_refused():
+    with pytest.raises(ValueError, match="has 2 arguments, and relu takes one at most"):
+        name_and_argument("relu(1, 2)")
 
 
 @pytest.mark.parametrize("text", ["", "relu(", "relu)", "relu()", "relu(1)(2)", "2relu", "a b"])

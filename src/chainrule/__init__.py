@@ -7,19 +7,38 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "chainrule.network": ("Network",),
-    "chainrule.layers": ("Dense",),
-    "chainrule.optimizers": ("Adam", "GradientDescent"),
+    "chainrule.layers": (
+        "AlphaDropout", "BatchNorm", "Dense", "Dropout", "Embedding", "GaussianNoise", "LayerNorm",
+        "PReLU", "Residual", "Scale",
+    ),
+    "chainrule.optimizers": (
+        "AMSGrad", "Adagrad", "Adam", "AdamHat", "AdamW", "GradientDescent", "Lion", "Momentum",
+        "NAdam", "Nesterov", "RMSprop",
+    ),
     "chainrule.penalties": (
         "ClipGlobalNorm", "ClipNorm", "ClipValue", "L1", "L2", "MaxNorm", "Penalty",
     ),
     "chainrule.schedules": (
-        "CosLog4", "Cosine", "Exponential", "FlatCosine", "InverseScaling", "OneCycle",
+        "Constant", "CosLog4", "Cosine", "Exponential", "FlatCosine", "InverseScaling", "OneCycle",
         "ReduceOnPlateau", "StepDecay", "Warmup",
     ),
-    "chainrule.training.trainer": ("DivergedError", "train"),
+    "chainrule.augmentation": (
+        "FeatureDropout", "Flip", "Jitter", "Mixup", "RandomScale", "Shift",
+    ),
+    "chainrule.training.trainer": ("train",),
+    "chainrule.training.history": ("DivergedError",),
+    "chainrule.training.quasi_newton": ("LBFGS",),
     "chainrule.training.ensemble": ("train_ensemble",),
     "chainrule.training.lsuv": ("lsuv",),
-    "chainrule.training.callbacks": ("Converged", "Reached"),
+    "chainrule.training.resuming": ("latest_checkpoint", "load_checkpoint"),
+    "chainrule.training.callbacks": (
+        "Checkpoint",
+        "Converged",
+        "EarlyStopping",
+        "HistoryFile",
+        "Reached",
+        "TimeLimit",
+    ),
     "chainrule.glass.trace": ("trace",),
     "chainrule.glass.gradcheck": ("gradcheck",),
     "chainrule.glass.checkup": ("Checkups", "checkup"),

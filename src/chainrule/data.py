@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.checks import real_number
+from chainrule.losses import Loss
 
 if TYPE_CHECKING:
     from chainrule.network import Network
@@ -24,6 +25,10 @@ class Targets:
     def rows(self, which: np.ndarray) -> "Targets":
         """The targets of some rows."""
         return Targets(np.ascontiguousarray(self.values[which]), self.labels)
+
+    def one_hot(self, classes: int) -> "Targets":
+        """Labels as rows of values; values as they are."""
+        return Targets(np.eye(classes)[self.values], False) if self.labels else self
 
     def read_as(self, dtype: str) -> np.ndarray:
         """What a program reads: labels as they are, reals in its dtype."""
@@ -115,17 +120,26 @@ def targets(network: "Network", y: Any, rows: int, name: str = "y") -> Targets:
     if wants_labels:
         return Targets(_labels(array.reshape(-1), network.outputs, name), True)
     array = array[:, None] if array.ndim == 1 else array
-    if array.ndim != 2 or array.shape[1] != network.outputs:
-        raise ValueError(
-            f"{name} must have a column for each of the {network.outputs} outputs, "
-            f"not the shape {np.shape(y)}"
-        )
-    low, high = loss.targets
-    if array.min() < low or array.max() > high:
-        raise ValueError(f"{name} must lie between {low:g} and {high:g} for the loss {loss.name!r}")
+    columns = loss.target_columns(network.outputs)
+    if array.ndim != 2 or array.shape[1] != columns:
+        needed = f"a column for each of the {columns} outputs"
+        if columns != network.outputs:
+            needed = f"{columns} columns for the {network.outputs} outputs"
+        raise ValueError(f"{name} must have {needed}, not the shape {np.shape(y)}")
+    _check_interval(array, loss, name)
     if loss.distribution and not np.allclose(array.sum(axis=1), 1, atol=1e-5):
         raise ValueError(f"each row of {name} must sum to 1 for the loss {loss.name!r}")
     return Targets(array, False)
+
+
+def _check_interval(array: np.ndarray, loss: Loss, name: str) -> None:
+    low, high = loss.targets
+    least = array.min()
+    if least < low or array.max() > high or (loss.positive and least == low):
+        allowed = f"lie between {low:g} and {high:g}"
+        if np.isinf(high):
+            allowed = f"be {'greater than' if loss.positive else 'at least'} {low:g}"
+        raise ValueError(f"{name} must {allowed} for the loss {loss.name!r}")
 
 
 def _labels(array: np.ndarray, classes: int, name: str) -> np.ndarray:

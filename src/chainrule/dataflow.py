@@ -6,12 +6,14 @@ import numpy as np
 
 from chainrule.engine.dtypes import SOURCE_DTYPES
 from chainrule.engine.kernel import (
+    Constant,
     Context,
     Flat,
     Integers,
     Kernel,
     Matrix,
     Range,
+    Scalar,
     Slots,
     Source,
     Sums,
@@ -30,6 +32,7 @@ from chainrule.equations import Equation, apply, symbols
 
 X, i, x, y, a, w, out = symbols("X i x y a w out")
 losses, slots, m, total, g = symbols("losses slots m total g")
+share, classes = symbols("share classes")
 
 
 ROWS_OF_SOURCE = Equation("x", apply("rows", X, i), "←")
@@ -76,6 +79,26 @@ def add(out: Flat, x: Flat, y: Flat, context: Context) -> None:
     """The gradient of a value that is read twice."""
     for k in range(out.size):
         out[k] = x[k] + y[k]
+
+
+@kernel(Equation("out", (1 - share) * y + share / classes))
+def smooth(out: Flat, y: Flat, share: Scalar, classes: Constant, context: Context) -> None:
+    """Targets mixed with the uniform distribution over the classes: label smoothing."""
+    rest, each = real(1) - real(share), real(share / classes)
+    for k in range(out.size):
+        out[k] = rest * y[k] + each
+
+
+@kernel(Equation("out", (1 - share) * apply("onehot", y, a) + share / classes))
+def smooth_labels(
+    out: Matrix, y: Integers, a: Matrix, share: Scalar, classes: Constant, context: Context
+) -> None:
+    """The same for labels, which become rows with a column for each output of ``a``."""
+    rest, each = real(1) - real(share), real(share / classes)
+    for r in range(a.shape[0]):
+        for c in range(a.shape[1]):
+            out[r, c] = each
+        out[r, y[r]] = rest + each
 
 
 @kernel(Equation("out", apply("hadamard", apply("column", w), x)))

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.engine import random
+
 Number = int | float
 
 
@@ -45,6 +47,73 @@ def _erfc(xp: Any, x: Any) -> Any:
     return erfc(x)
 
 
+def _embedded(xp: Any, x: Any, vectors: Any, column: int) -> Any:
+    codes = xp.asarray(x[:, column], dtype=int)
+    return xp.concatenate([x[:, :column], vectors[codes], x[:, column + 1 :]], axis=1)
+
+
+def _code_sums(xp: Any, da: Any, x: Any, column: int, like: Any) -> Any:
+    levels, width = like.shape
+    codes = xp.asarray(x[:, column], dtype=int)
+    return xp.eye(levels)[codes].T @ da[:, column : column + width]
+
+
+def _unembedded(xp: Any, da: Any, column: int, width: int) -> Any:
+    code = xp.zeros((da.shape[0], 1))
+    return xp.concatenate([da[:, :column], code, da[:, column + width :]], axis=1)
+
+
+def _keys(place: Any) -> list[Any]:
+    """What the draws of each row are keyed by; see :mod:`chainrule.engine.random`."""
+    site, seed, step = (int(number) for number in place[:3])
+    return [random.row_key(seed, site, step, int(row)) for row in place[3]]
+
+
+@np.errstate(over="ignore")
+def _normals(_xp: Any, x: Any, *place: Any) -> Any:
+    units = range(x.shape[1])
+    return np.array([[random.unit_normal(k, u) for u in units] for k in _keys(place)])
+
+
+@np.errstate(over="ignore")
+def _row_normals(_xp: Any, _x: Any, *place: Any) -> Any:
+    return np.array([[random.unit_normal(k, 0)] for k in _keys(place)])
+
+
+@np.errstate(over="ignore")
+def _uniforms(_xp: Any, x: Any, *place: Any) -> Any:
+    units = range(x.shape[1])
+    return np.array([[random.unit_uniform(k, u) for u in units] for k in _keys(place)])
+
+
+@np.errstate(over="ignore")
+def _betas(_xp: Any, alpha: Any, *place: Any) -> Any:
+    return np.array([random.beta_number(k, float(alpha)) for k in _keys(place)])
+
+
+@np.errstate(over="ignore")
+def _partners(_xp: Any, rows: Any, *place: Any) -> Any:
+    return np.array([random.place_below(k, 0, int(rows)) for k in _keys(place)])
+
+
+@np.errstate(over="ignore")
+def _shifted(_xp: Any, x: Any, most: Any, height: int, width: int, depth: int, *place: Any) -> Any:
+    s = int(most)
+    images = np.pad(x.reshape(-1, height, width, depth), ((0, 0), (s, s), (s, s), (0, 0)))
+    moved = []
+    for image, key in zip(images, _keys(place), strict=True):
+        down, right = (int(random.place_below(key, way, 2 * s + 1)) - s for way in (0, 1))
+        moved.append(image[s - down : s - down + height, s - right : s - right + width])
+    return np.array(moved).reshape(x.shape)
+
+
+@np.errstate(over="ignore")
+def _flipped(_xp: Any, x: Any, p: Any, height: int, width: int, depth: int, *place: Any) -> Any:
+    images = x.reshape(-1, height, width, depth)
+    turned = np.array([random.unit_uniform(key, 0) < p for key in _keys(place)])
+    return np.where(turned[:, None, None, None], images[:, :, ::-1], images).reshape(x.shape)
+
+
 ATOM, POWER, PREFIX, PRODUCT, QUOTIENT, NEGATION, SUM, COMPARISON, LOOSE = range(8, -1, -1)
 
 OPERATIONS = {
@@ -63,7 +132,10 @@ OPERATIONS = {
     "log1p": Operation(lambda xp, x: xp.log1p(x), "ln(1 + {})", ATOM, (SUM,)),
     "sqrt": Operation(lambda xp, x: xp.sqrt(x), "√({})", ATOM, (LOOSE,)),
     "tanh": Operation(lambda xp, x: xp.tanh(x), "tanh({})", ATOM, (LOOSE,)),
+    "logistic": Operation(lambda xp, x: 1 / (1 + xp.exp(-x)), "σ({})", ATOM, (LOOSE,)),
+    "softplus": Operation(lambda xp, x: xp.logaddexp(0.0, x), "ln(1 + exp({}))", ATOM, (LOOSE,)),
     "erfc": Operation(_erfc, "erfc({})", ATOM, (LOOSE,)),
+    "sign": Operation(lambda xp, x: xp.sign(x), "sign({})", ATOM, (LOOSE,)),
     "absolute": Operation(lambda xp, x: xp.abs(x), "|{}|", ATOM, (LOOSE,)),
     "maximum": Operation(lambda xp, x, y: xp.maximum(x, y), "max({}, {})", ATOM, (LOOSE, LOOSE)),
     "minimum": Operation(lambda xp, x, y: xp.minimum(x, y), "min({}, {})", ATOM, (LOOSE, LOOSE)),
@@ -74,9 +146,32 @@ OPERATIONS = {
     ),
     "onehot": Operation(lambda xp, k, like: xp.eye(like.shape[-1])[k], "onehot({0})", ATOM,
                         (LOOSE, LOOSE)),
+    "repeated": Operation(lambda xp, y, like: xp.tile(y, (1, like.shape[-1] // y.shape[-1])),
+                          "{0}", ATOM, (ATOM, LOOSE)),
+    "spread": Operation(lambda xp, k, like: xp.repeat(xp.asarray(k), like.shape[-1] // len(k)),
+                        "{0}", ATOM, (ATOM, LOOSE)),
+    "first_half": Operation(lambda xp, x: x[..., : x.shape[-1] // 2], "{}[first half]", ATOM,
+                            (ATOM,)),
+    "second_half": Operation(lambda xp, x: x[..., x.shape[-1] // 2 :], "{}[second half]", ATOM,
+                             (ATOM,)),
+    "beside": Operation(lambda xp, x, y: xp.concatenate([x, y], axis=-1), "[{}, {}]", ATOM,
+                        (LOOSE, LOOSE)),
     "pick": Operation(lambda xp, x, k: xp.take_along_axis(x, k[:, None], axis=1)[:, 0],
                       "{}[{}]", ATOM, (ATOM, LOOSE)),
     "rows": Operation(lambda xp, x, order: x[order], "{}[{}]", ATOM, (ATOM, LOOSE)),
+    "embedded": Operation(_embedded, "{0} with {1}[{0}[:, {2}]] for {0}[:, {2}]", LOOSE,
+                          (ATOM, ATOM, LOOSE)),
+    "code_sums": Operation(_code_sums, "Σᵢ onehot({1}[:, {2}])ᵀ·{0}[:, {2}:]", PREFIX,
+                           (ATOM, ATOM, LOOSE, LOOSE)),
+    "unembedded": Operation(_unembedded, "{0} with 0 for {0}[:, {1}:{1} + {2}]", LOOSE,
+                            (ATOM, LOOSE, LOOSE)),
+    "normals": Operation(_normals, "normal", ATOM, (LOOSE,) * 5),
+    "row_normals": Operation(_row_normals, "normalᵢ", ATOM, (LOOSE,) * 5),
+    "uniforms": Operation(_uniforms, "uniform", ATOM, (LOOSE,) * 5),
+    "betas": Operation(_betas, "betaᵢ({0}, {0})", ATOM, (LOOSE,) * 5),
+    "partners": Operation(_partners, "a row of the batch", ATOM, (LOOSE,) * 5),
+    "shifted": Operation(_shifted, "shiftedᵢ({0}, {1})", ATOM, (LOOSE,) * 9),
+    "flipped": Operation(_flipped, "flippedᵢ({0}, {1})", ATOM, (LOOSE,) * 9),
     "column": Operation(lambda xp, x: x[:, None], "{}", ATOM, (ATOM,)),
     "sum_outputs": Operation(lambda xp, x: xp.sum(x, axis=-1), "Σₖ {}", PREFIX, (PREFIX,)),
     "sum_outputs_column": Operation(
@@ -84,12 +179,39 @@ OPERATIONS = {
     ),
     "sum_rows": Operation(lambda xp, x: xp.sum(x, axis=0), "Σᵢ {}", PREFIX, (PREFIX,)),
     "sum_all": Operation(lambda xp, x: xp.sum(x), "Σ {}", PREFIX, (PREFIX,)),
-    "sign": Operation(lambda xp, x: xp.sign(x), "sign({})", ATOM, (LOOSE,)),
     "logsumexp": Operation(_logsumexp, "ln Σₖ exp({})", ATOM, (LOOSE,)),
     "max_outputs_column": Operation(
         lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", PREFIX, (ATOM,)
     ),
 }  # fmt: skip
+
+
+def _key(seed: Any, site: Any, step: Any, rows: Any) -> Any:
+    """The keys of the draws of some rows, by the very functions that kernels are made of."""
+    return random.row_key(int(seed), int(site), int(step), np.asarray(rows, np.int64)[:, None])
+
+
+def _uniform(_xp: Any, seed: Any, site: Any, step: Any, rows: Any, like: Any) -> Any:
+    with np.errstate(over="ignore"):
+        return random.unit_uniform(_key(seed, site, step, rows), np.arange(like.shape[1]))
+
+
+def _normal(_xp: Any, seed: Any, site: Any, step: Any, rows: Any, like: Any) -> Any:
+    with np.errstate(over="ignore"):
+        return np.vectorize(random.unit_normal)(
+            _key(seed, site, step, rows), np.arange(like.shape[1])
+        )
+
+
+OPERATIONS |= {
+    "uniform": Operation(_uniform, "U[0, 1)", ATOM, (LOOSE,) * 5),
+    "normal": Operation(_normal, "N(0, 1)", ATOM, (LOOSE,) * 5),
+    "mean_rows": Operation(lambda xp, x: xp.mean(x, axis=0), "meanᵢ {}", PREFIX, (PREFIX,)),
+    "mean_outputs": Operation(lambda xp, x: xp.mean(x, axis=-1), "meanₖ {}", PREFIX, (PREFIX,)),
+    "mean_outputs_column": Operation(
+        lambda xp, x: xp.mean(x, axis=-1, keepdims=True), "meanₖ {}", PREFIX, (PREFIX,)
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)

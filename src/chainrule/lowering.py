@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from chainrule import dataflow, penalties
+from chainrule.augmentation import Augmentation, augmented, mixed
 from chainrule.engine import layout
 from chainrule.engine.builder import Builder
+from chainrule.engine.kernel import Kernel
 from chainrule.engine.program import Buffer, ParameterSegment, Program, planned
 from chainrule.engine.sources import readable
+from chainrule.losses import Form, Loss
 from chainrule.optimizers import Optimizer
 from chainrule.penalties import Clip, ClipGlobalNorm, ClipValue, MaxNorm, Penalty
 from chainrule.tiling import rows_of_a_tile, slots_for
@@ -31,6 +34,7 @@ class Regime:
         constraint: what holds for the weights after each update.
         frozen: paths of parameters that are not updated.
         rate_factors: factors of the learning rate, by paths of parameters.
+        augment: what is changed in each batch.
     """
 
     penalty: Penalty | None = None
@@ -38,6 +42,7 @@ class Regime:
     constraint: MaxNorm | None = None
     frozen: frozenset[str] = frozenset()
     rate_factors: Mapping[str, float] = field(default_factory=dict)
+    augment: tuple[Augmentation, ...] = ()
 
 
 RANGE = 4096  # elements of the flat vectors that are reduced and updated while in the cache
@@ -57,6 +62,7 @@ def lower(
     fused: bool = True,
     plan: bool = True,
     reuse: bool = True,
+    smoothing: float = 0.0,
     regime: Regime | None = None,
     training: bool | None = None,
 ) -> Program:
@@ -77,7 +83,8 @@ def lower(
         fused: False computes a natural pair of activation and loss by its two factors.
         plan: False leaves the scratch buffers without places.
         reuse: False gives every scratch buffer a place of its own.
-        regime: penalties, clipping, constraints, frozen parameters.
+        smoothing: ε of label smoothing; 0 leaves the targets as they are.
+        regime: penalties, clipping, constraints, frozen parameters, augmentation.
         training: whether layers that differ in training and prediction are to train; by default
             for ``gradient`` and ``train``.
 
@@ -88,14 +95,14 @@ def lower(
     regime = regime or Regime()
     if training is None:
         training = purpose in ("gradient", "train")
-    builder = Builder(dtype, network.labels, dataflow.add, training)
+    builder = Builder(dtype, network.labels, dataflow.add, training, batch_rows)
     for name, (_, shape) in network.places.items():
         trainable = network.specifications[name].trainable and name not in regime.frozen
         builder.parameter(name, shape, trainable)
     x = builder.value("x", network.inputs)
     gather = _Gather(builder, sources or {})
     gather(x, "X")
-    a = x
+    a = augmented(builder, regime.augment, x, gather.data("X")) if training else x
     for layer, path in zip(network.layers, network.paths, strict=True):
         a = layer.forward(builder, path, a)
     loss = None
@@ -103,7 +110,9 @@ def lower(
         builder.emit(dataflow.store, Y=builder.source("out"), a=a)
         builder.close_segment(layout.TILES)
     else:
-        _lower_loss(builder, gather, network, a, labels, weighted, fused, purpose != "evaluate")
+        _lower_loss(
+            builder, gather, network, a, labels, weighted, fused, purpose != "evaluate", smoothing
+        )
         if purpose != "evaluate":
             builder.run_backward()
         builder.close_segment(layout.TILES)
@@ -133,16 +142,21 @@ class _Gather:
         self._builder = builder
         self._sources = sources
 
-    def __call__(self, x: Buffer, name: str) -> None:
+    def data(self, name: str) -> Any:
+        """What the program will read under a name, if it is known."""
         data = self._sources.get(name)
-        dtype = self._builder.dtype if data is None else readable(data).dtype.name
+        return None if data is None else readable(data)
+
+    def __call__(self, x: Buffer, name: str) -> None:
+        data = self.data(name)
+        dtype = self._builder.dtype if data is None else data.dtype.name
         kernel = dataflow.gather_from(dtype, hasattr(data, "indptr"))
         self._builder.emit(kernel, x=x, X=self._builder.source(name))
 
 
 def _lower_loss(
     builder: Builder, gather: "_Gather", network: "Network", a: Buffer, labels: bool,
-    weighted: bool, fused: bool, backward: bool,
+    weighted: bool, fused: bool, backward: bool, smoothing: float,
 ) -> None:  # fmt: skip
     loss = network.loss
     if loss is None:
@@ -152,8 +166,11 @@ def _lower_loss(
         y = builder.value("y", None, "int64")
         builder.emit(dataflow.gather_labels, x=y, X=builder.source("Y"))
     else:
-        y = builder.value("y", network.outputs)
+        y = builder.value("y", loss.target_columns(network.outputs))
         gather(y, "Y")
+        y = mixed(builder, y, "Y", gather.data("Y"))
+    if smoothing:
+        y, kind = _smoothed(builder, loss, a, y, labels, smoothing), "values"
     weights = None
     if weighted:
         weights = builder.value("weight", None)
@@ -165,7 +182,8 @@ def _lower_loss(
         form = loss.forms[kind]
     seen = builder.origins[a.name][0] if natural else a
     example = builder.value("loss.example", None)
-    builder.emit(form.value, loss=example, **{"z" if natural else "a": seen}, y=y)
+    known = {"a": a, "z": seen, "y": y} | _parameters(builder, loss, form)
+    builder.emit(form.value, loss=example, **_among(known, form.value))
     if weights is not None:
         weighed = builder.value("loss.weighed", None)
         builder.emit(dataflow.weigh_losses, out=weighed, x=example, w=weights)
@@ -176,9 +194,37 @@ def _lower_loss(
     builder.phase = layout.BACKWARD
     target = builder.contribution(seen)
     raw = target if weights is None else builder.value(f"{target.name}.unweighed", seen.columns)
-    builder.emit(form.gradient, **{"delta" if natural else "da": raw}, a=a, y=y)
+    written = {"delta" if natural else "da": raw}
+    builder.emit(form.gradient, **written, **_among(known, form.gradient))
     if weights is not None:
         builder.emit(dataflow.weigh_rows, out=target, x=raw, w=weights)
+
+
+def _smoothed(
+    builder: Builder, loss: Loss, a: Buffer, y: Buffer, labels: bool, smoothing: float
+) -> Buffer:
+    """The targets mixed with the uniform distribution: over all outputs, or over yes and no."""
+    out = builder.value("y.smooth", a.columns)
+    share = builder.scalar("label_smoothing", smoothing)
+    classes = a.columns if loss.distribution else 2
+    if labels:
+        builder.emit(dataflow.smooth_labels, out=out, y=y, a=a, share=share, classes=classes)
+    else:
+        builder.emit(dataflow.smooth, out=out, y=y, share=share, classes=classes)
+    return out
+
+
+def _parameters(builder: Builder, loss: Loss, form: Form) -> dict[str, Buffer]:
+    """The loss's parameters, where they are an operand of its kernels."""
+    kind = form.value.operands.get("k")
+    if kind == "scalars":
+        return {"k": builder.scalars("loss.k", loss.k)}
+    return {} if kind is None else {"k": builder.scalar("loss.k", loss.k[0] if loss.k else 0.0)}
+
+
+def _among(known: Mapping[str, Buffer], kernel: Kernel) -> dict[str, Buffer]:
+    """Those of the buffers that a kernel takes."""
+    return {name: known[name] for name in kernel.operands if name in known}
 
 
 def _penalty_operands(builder: Builder, penalty: Penalty) -> dict[str, Buffer]:

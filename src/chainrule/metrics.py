@@ -68,6 +68,36 @@ class Metric:
     classification: bool
     aliases: tuple[str, ...] = ()
 
+    def check(self, predicts: str, loss: str) -> None:
+        """Refuse outputs that it cannot be computed from.
+
+        Args:
+            predicts: what the outputs are, as :class:`chainrule.losses.Loss` says.
+            loss: its name, for the message.
+
+        Raises:
+            ValueError: naming the metric and the loss.
+        """
+        possible = CLASSES if self.classification else NUMBERS
+        if predicts not in possible:
+            needs = "classes" if self.classification else "one value for each target"
+            raise ValueError(
+                f"the metric {self.name!r} cannot be computed for the loss {loss!r}: it needs "
+                f"{needs}, and the outputs are {predicts}"
+            )
+
+    def of_outputs(self, y: np.ndarray, outputs: np.ndarray, predicts: str = "targets") -> float:
+        """The figure of a network's outputs: of the means where variances stand beside them."""
+        if predicts == "means and variances":
+            outputs = outputs[:, : outputs.shape[1] // 2]
+        if predicts == "scores" and outputs.shape[1] == 1:
+            outputs = outputs >= 0
+        return self.compute(y, outputs)
+
+
+CLASSES = ("targets", "scores")
+NUMBERS = ("targets", "values", "means and variances")
+
 
 def _labels(y: np.ndarray) -> np.ndarray:
     return np.argmax(y, axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)

@@ -1,5 +1,6 @@
 """The network: a specification and one flat vector of parameters."""
 
+import math
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
@@ -9,8 +10,10 @@ from chainrule.checks import seed as checked_seed
 from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS, real_dtype
 from chainrule.engine.program import Program
-from chainrule.layers import LAYERS, Dense, Layer, Parameter
-from chainrule.losses import Loss, losses
+from chainrule.layers import Dense, Layer, Parameter, layer_of
+from chainrule.layers.base import ReadsFeatures, paths_of
+from chainrule.losses import Loss
+from chainrule.losses import find as find_loss
 from chainrule.lowering import lower
 from chainrule.optimizers import GradientDescent
 from chainrule.prediction import predict
@@ -65,7 +68,8 @@ class Network:
 
     Args:
         layers: the layers, first to last.
-        loss: a name, an entry, or None for a network that only predicts.
+        loss: a name such as ``"mse"`` or ``"huber(1.5)"``, an entry, or None for a network that
+            only predicts.
         inputs: the number of features.
         seed: of the initial parameters.
         dtype: ``"float32"`` or ``"float64"``; by default float32, and training on float64 data
@@ -101,13 +105,14 @@ class Network:
         for layer in self.layers:
             if not hasattr(layer, "forward"):
                 raise ValueError(f"{layer!r} is not a layer")
+        for layer in self.layers[1:]:
+            if isinstance(layer, ReadsFeatures):
+                raise ValueError(f"{layer!r} must be the first layer: it reads the features")
         self.inputs = whole("inputs", inputs)
         self.seed = checked_seed(seed)
-        self.loss = losses[loss] if isinstance(loss, str) else loss
-        if self.loss is not None and not isinstance(self.loss, Loss):
-            raise ValueError(f"a loss is a name or an entry, not {loss!r}")
+        self.loss = None if loss is None else find_loss(loss)
         self.fixed_dtype = None if dtype is None else real_dtype(dtype)
-        self.paths = _paths(self.layers)
+        self.paths = paths_of(self.layers)
         self.labels = _labels(self.layers, self.paths)
         self._names = {label: path for path, label in self.labels.items()}
         if self.loss is not None:
@@ -116,6 +121,8 @@ class Network:
         self.specifications: dict[str, Parameter] = {}
         self._initial = self._draw()
         self.vector = self._initial.astype(REALS[self.fixed_dtype or "float32"])
+        if self.loss is not None:
+            self.loss.target_columns(self.outputs)
 
     def _draw(self) -> np.ndarray:
         """Draw the parameters in float64, so that both dtypes start from the same numbers."""
@@ -134,7 +141,7 @@ class Network:
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def __repr__(self) -> str:
-        loss = self.loss.name if self.loss else None
+        loss = str(self.loss) if self.loss else None
         return (
             f"Network({list(self.layers)!r}, loss={loss!r}, inputs={self.inputs}, "
             f"seed={self.seed}, dtype={self.dtype!r})"
@@ -149,6 +156,15 @@ class Network:
     def parameters(self) -> Parameters:
         """The parameters as views into the flat vector, by path or short name."""
         return Parameters(self)
+
+    def check_features(self, X: Any, name: str = "X") -> None:
+        """Refuse checked features that are not what the first layer reads.
+
+        Raises:
+            ValueError: naming the first one and its place.
+        """
+        if isinstance(self.layers[0], ReadsFeatures):
+            self.layers[0].check_features(X, name)
 
     def path(self, name: str) -> str:
         """The path of a value by its short name; a path stays as it is."""
@@ -200,7 +216,8 @@ class Network:
             (m, outputs) in the network's dtype.
 
         Raises:
-            ValueError: if X has another width or is not numeric.
+            ValueError: if X has another width, is not numeric, or is not what the first layer
+                reads.
         """
         return predict(self, X, threads)
 
@@ -208,43 +225,40 @@ class Network:
         """The specification, as files hold it."""
         return {
             "layers": [layer.to_dict() for layer in self.layers],
-            "loss": self.loss.name if self.loss else None,
+            "loss": str(self.loss) if self.loss else None,
             "inputs": self.inputs,
             "seed": self.seed,
             "dtype": self.fixed_dtype,
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Network":
+    def from_dict(cls, data: Mapping[str, Any], parameters: int | None = None) -> "Network":
         """The network of a specification, with its initial parameters.
+
+        Args:
+            data: what :meth:`to_dict` wrote.
+            parameters: how many numbers it must need, so that no room is made for others.
 
         Raises:
             ValueError: if it is not one.
         """
         try:
-            layers = []
-            for entry in data["layers"]:
-                options = dict(entry)
-                kind = options.pop("layer")
-                if kind not in LAYERS:
-                    raise ValueError(f"unknown layer {kind!r}; there are {', '.join(LAYERS)}")
-                layers.append(LAYERS[kind](**options))
+            layers = [layer_of(entry) for entry in data["layers"]]
+            if parameters is not None:
+                _check_size(layers, whole("inputs", data["inputs"]), parameters)
             return cls(layers, data["loss"], data["inputs"], data["seed"], data["dtype"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is not the specification of a network: {error}") from None
 
 
-def _paths(layers: Sequence[Layer]) -> tuple[str, ...]:
-    """The path of each layer: its name, or its kind and number within the kind, from 1."""
-    counts: dict[str, int] = {}
-    paths = []
+def _check_size(layers: Sequence[Layer], columns: int, size: int) -> None:
+    """Check how many parameters the layers need, before any is made."""
+    needed = 0
     for layer in layers:
-        counts[layer.kind] = counts.get(layer.kind, 0) + 1
-        paths.append(layer.name or f"{layer.kind}{counts[layer.kind]}")
-    for path in paths:
-        if paths.count(path) > 1:
-            raise ValueError(f"two layers have the name {path!r}")
-    return tuple(paths)
+        needed += sum(math.prod(p.shape) for p in layer.parameters(columns))
+        columns = layer.outputs(columns)
+    if needed != size:
+        raise ValueError(f"the specification needs {needed} parameters, not {size}")
 
 
 def _labels(layers: Sequence[Layer], paths: Sequence[str]) -> dict[str, str]:

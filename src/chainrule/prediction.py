@@ -14,6 +14,7 @@ from chainrule.engine.dtypes import REALS
 from chainrule.engine.executor import Executor, NotFiniteError
 from chainrule.engine.program import Program
 from chainrule.engine.threads import cores
+from chainrule.layers.base import ReadsFeatures
 from chainrule.lowering import lower
 
 if TYPE_CHECKING:
@@ -138,6 +139,8 @@ class _SingleRow:
         self._x = np.zeros((1, network.inputs), REALS[network.dtype])
         self._row = self._x[0]
         self._out = np.empty((1, network.outputs), REALS[network.dtype])
+        first = network.layers[0]  # not the network itself: it would never be let go
+        self._check = first.check_features if isinstance(first, ReadsFeatures) else None
         sources = {"X": self._x, "out": self._out}
         program = lower(network, "predict", 1, sources=sources)
         self._pass = Executor(program, network.vector, sources, 1, 1).single_pass()
@@ -147,6 +150,8 @@ class _SingleRow:
         # Not finite: either a value is not, or the sum of finite ones overflows. Look closer.
         if not math.isfinite(np.add.reduce(self._row)):
             data.check_finite(x[None, :], "X")
+        if self._check is not None:
+            self._check(self._x, "X")
         self._pass()
         return self._out.copy()
 
@@ -173,5 +178,7 @@ def predict(network: "Network", X: Any, threads: int | None = None) -> np.ndarra
     if not hasattr(X, "indptr"):
         X = data.numeric(X, "X")
         X = X[None, :] if X.ndim == 1 else X
-    with Predictor(network, data.features(X, network.inputs), threads) as predictor:
+    X = data.features(X, network.inputs)
+    network.check_features(X)
+    with Predictor(network, X, threads) as predictor:
         return predictor.run()

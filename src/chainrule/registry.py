@@ -59,15 +59,35 @@ class Registry(Generic[E]):
         return [entry.name for entry in self]
 
 
-def name_and_argument(text: str) -> tuple[str, float | None]:
-    """Read ``"leaky_relu"`` or ``"leaky_relu(0.2)"``."""
-    found = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(?:\(\s*([-+.\w]+)\s*\))?\s*", text)
-    if not found:
+def name_and_arguments(text: str) -> tuple[str, tuple[float, ...]]:
+    """Read ``"mse"``, ``"huber(1.5)"`` or ``"quantile(0.1, 0.9)"``.
+
+    Raises:
+        ValueError: if it is neither a name nor a name with numbers in brackets.
+
+    >>> name_and_arguments("quantile(0.1, 0.9)")
+    ('quantile', (0.1, 0.9))
+    """
+    found = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(?:\(([-+.\w\s,]+)\))?\s*", text)
+    parts = [part.strip() for part in found[2].split(",")] if found and found[2] else []
+    if not found or not all(re.fullmatch(r"[-+.\w]+", part) for part in parts):
         raise ValueError(f"{text!r} is neither a name nor a name with a number in brackets")
-    name, argument = found.groups()
-    if argument is None:
-        return name, None
-    try:
-        return name, float(argument)
-    except ValueError:
-        raise ValueError(f"the argument {argument!r} in {text!r} is not a number") from None
+    numbers = []
+    for part in parts:
+        try:
+            numbers.append(float(part))
+        except ValueError:
+            raise ValueError(f"the argument {part!r} in {text!r} is not a number") from None
+    return found[1], tuple(numbers)
+
+
+def name_and_argument(text: str) -> tuple[str, float | None]:
+    """Read ``"leaky_relu"`` or ``"leaky_relu(0.2)"``, with one number at most.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    name, numbers = name_and_arguments(text)
+    if len(numbers) > 1:
+        raise ValueError(f"{text!r} has {len(numbers)} arguments, and {name} takes one at most")
+    return name, numbers[0] if numbers else None

@@ -9,6 +9,7 @@ from types import ModuleType
 
 from chainrule import dataflow
 from chainrule.activations import activations
+from chainrule.augmentation import kernels as augmentation
 from chainrule.engine import cache
 from chainrule.engine.dtypes import REALS, real_dtype
 from chainrule.engine.executor import compiled_wait, compiled_walk
@@ -47,6 +48,8 @@ def kernels() -> list[Kernel]:
     # The gather itself is a template: what runs is made of it, for each type of source.
     found += [k for k in _declared_in(dataflow) if k is not dataflow.gather]
     found += [dataflow.gather_from(dtype, False) for dtype in REALS]
+    found += [k for k in _declared_in(augmentation) if k is not augmentation.gather_partners]
+    found += [augmentation.partners_from(dtype, False) for dtype in REALS]
     return list(dict.fromkeys(found))
 
 

@@ -74,7 +74,10 @@ ARGUMENTS = {
 }
 
 OPTIONS = {
-    "activation": (["--activation", "rulu"], "unknown activation 'rulu'; there are elu, gelu,"),
+    "activation": (
+        ["--activation", "rulu"],
+        "unknown activation 'rulu'; there are elu, exponential, gelu,",
+    ),
     "its argument": (["--activation", "leaky_relu(x)"], "the argument 'x' in 'leaky_relu(x)'"),
     "threshold": (["--activation", "threshold"], "'threshold' has no useful derivative"),
     "negative size": (

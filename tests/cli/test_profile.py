@@ -58,6 +58,12 @@ def test_what_can_be_chosen(capsys):
     assert found["matrix_operations"] == 7 * (4 * 5 * 4 + 6 * 4 * 3)
 
 
+def test_a_loss_may_have_parameters(capsys):
+    found = kernels(profiled(capsys, "5-4-2", "--loss", "quantile(0.1, 0.9)"))
+    assert {"quantile_value", "quantile_gradient"} <= set(found)
+    assert "loss_of_outputs.huber" in kernels(profiled(capsys, "5-4-1", "--loss", "huber(0.5)"))
+
+
 def test_a_saved_network(capsys):
     net = cr.Network([cr.Dense(3, "elu"), cr.Dense(2)], "rss", inputs=4, dtype="float64")
     cr.save(net, "net.safetensors")
@@ -77,6 +83,8 @@ REFUSED = {
     "no network": (["bad.safetensors"], "is not a network file"),
     "file and loss": (["bad.safetensors", "--loss", "mse"], "--activation and --loss are for"),
     "loss": (["2-1", "--loss", "nix"], "unknown loss 'nix'; there are"),
+    "parameter": (["2-1", "--loss", "huber(0)"], "parameter of 'huber' must be greater than 0"),
+    "outputs": (["2-1", "--loss", "gaussian"], "takes 2 outputs for each column of the targets"),
     "one class": (["2-1", "--loss", "cross_entropy"], "softmax needs at least 2 units"),
     "activation": (["2-2-1", "--activation", "nix"], "unknown activation 'nix'"),
     "threshold": (["2-2-1", "--activation", "threshold"], "has no useful derivative"),

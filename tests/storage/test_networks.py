@@ -49,12 +49,13 @@ def test_every_activation_and_its_parameter_come_back(entry, path):
     assert cr.load(path).layers[0].output_activations() == (function,)
 
 
-@pytest.mark.parametrize("loss", [*losses.names(), None])
+@pytest.mark.parametrize("loss", [*losses.names(), "huber(1.5)", "quantile(0.1, 0.9)", None])
 def test_every_loss_comes_back(loss, path):
     net = cr.Network([cr.Dense(2, "softmax")], loss, inputs=3)
     cr.save(net, path)
     again = cr.load(path)
-    assert (again.loss.name if again.loss else None) == loss
+    assert again.loss == net.loss
+    assert (str(again.loss) if again.loss else None) == loss
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.0, 5e-324])
@@ -186,7 +187,7 @@ DAMAGED = {
     "null": with_metadata(network="null"),
     "no layers": with_metadata(network=specification(layers=[])),
     "unknown layer": with_metadata(network=specification(layers=[{"layer": "conv"}])),
-    "unknown loss": with_metadata(network=specification(loss="hinge")),
+    "unknown loss": with_metadata(network=specification(loss="hing")),
     "other inputs": with_metadata(network=specification(inputs=3)),
     "inputs of a word": with_metadata(network=specification(inputs="two")),
     "a tensor missing": with_tensors(lambda t: t.pop("dense1.b")),

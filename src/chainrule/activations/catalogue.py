@@ -169,7 +169,7 @@ activations.register(
 activations.register(
     Activation(
         "logistic", sigma(z), a * (1 - a), logistic_value, logistic_pullback,
-        range=(0, 1), limits=(0, 1), aliases=("sigmoid",),
+        range=(0, 1), open=(True, True), limits=(0, 1), aliases=("sigmoid",),
         source="000 and 001, 'Activation functions'; 002",
     )
 )  # fmt: skip
@@ -177,7 +177,8 @@ activations.register(
 activations.register(
     Activation(
         "tanh", apply("tanh", z), 1 - a**2, tanh_value, tanh_pullback,
-        range=(-1, 1), limits=(-1, 1), source="000 and 001, 'Activation functions'",
+        range=(-1, 1), open=(True, True), limits=(-1, 1),
+        source="000 and 001, 'Activation functions'",
     )
 )  # fmt: skip
 
@@ -193,7 +194,7 @@ activations.register(
     Activation(
         "softmax", exp_(z - max_row(z)) / sum_row(exp_(z - max_row(z))),
         apply("hadamard", a, da - sum_row(a * da)), None, None, range=(0, 1),
-        limits=(0, math.nan), rowwise=(softmax_forward, softmax_backward),
+        open=(True, True), limits=(0, math.nan), rowwise=(softmax_forward, softmax_backward),
         source="000, 'Softmax function'",
     )
 )  # fmt: skip
@@ -243,8 +244,8 @@ activations.register(
 activations.register(
     Activation(
         "softplus", apply("maximum", 0, z) + apply("log1p", exp_(-apply("absolute", z))),
-        sigma(z), softplus_value, softplus_pullback, range=(0, INFINITY), limits=(0, INFINITY),
-        initializer="he_uniform",
+        sigma(z), softplus_value, softplus_pullback, range=(0, INFINITY), open=(True, False),
+        limits=(0, INFINITY), initializer="he_uniform",
         source="Dugas, Bengio, Bélisle, Nadeau, Garcia, 'Incorporating Second-Order Functional "
         "Knowledge for Better Option Pricing', 2001",
     )

@@ -74,6 +74,8 @@ class Activation:
             useful derivative.
         k: the parameter, None if it has none.
         range: the smallest and the largest output, as an interval.
+        open: whether f stays inside the lower and the upper end of its range; only rounding
+            and infinite arguments reach an open end.
         limits: the values at −∞ and +∞.
         kinks: where there is no derivative, with the value taken there.
         initializer: what suits the weights in front of it.
@@ -88,6 +90,7 @@ class Activation:
     pullback: Device | None
     k: float | None = None
     range: tuple[float, float] = REALS
+    open: tuple[bool, bool] = (False, False)
     limits: tuple[float, float] = REALS
     kinks: Mapping[float, float] = field(default_factory=dict)
     initializer: str = "glorot_uniform"

@@ -56,7 +56,7 @@ def fit(
     from chainrule.tables.errors import TableError
     from chainrule.tables.fitting import fit_table
     from chainrule.tables.options import read_sizes
-    from chainrule.training.trainer import DivergedError
+    from chainrule.training.history import DivergedError
 
     try:
         run = fit_table(

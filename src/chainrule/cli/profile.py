@@ -86,11 +86,11 @@ def _network(what: str, activation: str | None, loss: str | None, dtype: str | N
 
 def _of_sizes(sizes: list[int], activation: str, loss: str | None, dtype: str | None) -> "Network":
     from chainrule.layers import Dense
-    from chainrule.losses import losses
+    from chainrule.losses import find
     from chainrule.network import Network
 
     inputs, *hidden, outputs = sizes
-    entry = losses[loss or ("binary_cross_entropy" if outputs == 1 else "cross_entropy")]
+    entry = find(loss or ("binary_cross_entropy" if outputs == 1 else "cross_entropy"))
     last = next(iter(entry.natural), "linear")
     layers = [*(Dense(units, activation) for units in hidden), Dense(outputs, last)]
     return Network(layers, loss=entry, inputs=inputs, dtype=dtype)

@@ -19,6 +19,7 @@ from chainrule.engine.program import (
     Block,
     Buffer,
     Instruction,
+    Kink,
     Operand,
     ParameterSegment,
     Program,
@@ -35,13 +36,16 @@ class Builder:
         labels: short names of buffers, by their paths.
         add: the kernel that sums two gradients, with the operands ``out``, ``x`` and ``y``.
         training: whether layers that differ in training and prediction are to train.
+        batch_rows: rows of a full batch.
     """
 
     def __init__(
-        self, dtype: str, labels: dict[str, str], add: Kernel, training: bool = False
-    ) -> None:
+        self, dtype: str, labels: dict[str, str], add: Kernel, training: bool = False,
+        batch_rows: int = 1,
+    ) -> None:  # fmt: skip
         self.dtype = dtype
         self.training = training
+        self.batch_rows = batch_rows
         self.labels = labels
         self.buffers: dict[str, Buffer] = {}
         self.parameters = 0
@@ -58,6 +62,7 @@ class Builder:
         self._needs: set[str] = set()
         self._written: set[str] = set()
         self._tape: list[Callable[[], None]] = []
+        self._kinks: list[Kink] = []
         self._blocks: list[Block] = []
         self._open: list[Instruction] = []
         self._segments: list[Segment] = []
@@ -119,10 +124,19 @@ class Builder:
         self._shared += aligned(8 * ranges)
         return self._new(Buffer(name, "sums", (ranges, 1), layout.SHARED, offset, "float64"))
 
+    def kink(self, value: Buffer, columns: Sequence[int], place: float) -> None:
+        """Remember that what is computed from some columns has no derivative at a place."""
+        self._kinks.append(Kink(value.name, tuple(columns), place))
+
     def site(self) -> int:
         """The number of a place that draws random numbers, for a stream of its own."""
         self._draws += 1
         return self._draws
+
+    def scalars(self, name: str, defaults: Sequence[float]) -> Buffer:
+        """Hyperparameters of one kind, side by side: ``name.1``, ``name.2``, ..."""
+        each = [self.scalar(f"{name}.{k}", v) for k, v in enumerate(defaults, start=1)]
+        return replace(each[0], shape=(len(each),), label=name)
 
     def source(self, name: str) -> Buffer:
         """A data source, by the descriptor that the executor makes of it."""
@@ -261,6 +275,7 @@ class Builder:
             self.dtype, tuple(self._segments), self.buffers, tile_rows, slots, self.parameters,
             len(self._states), tuple(self._sources), dict(self._scalars), dict(self._schedules),
             tuple(ranges), shared=self._shared, loss=loss, labels=self.labels,
+            kinks=tuple(self._kinks),
         )  # fmt: skip
 
 

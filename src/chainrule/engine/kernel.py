@@ -25,8 +25,8 @@ from chainrule.engine.layout import OPERAND_WORDS
 
 __all__ = [
     "Constant", "Context", "Device", "EquationLike", "Flat", "GroupSums", "Integers", "Intrinsic",
-    "Kernel", "Matrix", "Range", "RangeSum", "Scalar", "Slots", "Source", "Sums", "Vector",
-    "device", "int32", "kernel", "real",
+    "Kernel", "Matrix", "Range", "RangeSum", "Scalar", "Scalars", "Slots", "Source", "Sums",
+    "Vector", "device", "int32", "kernel", "real",
 ]  # fmt: skip
 
 # What an operand can be. Rows and columns are the record's; all arrays are contiguous.
@@ -40,6 +40,7 @@ Sums = Annotated[Any, "sums"]  #: float64 (rows, columns)
 RangeSum = Annotated[Any, "range_sum"]  #: float64 (1,): this range's of a sum for each range
 GroupSums = Annotated[Any, "group_sums"]  #: float64: those of all ranges of the same parameter
 Scalar = Annotated[Any, "scalar"]  #: one float64: a hyperparameter
+Scalars = Annotated[Any, "scalars"]  #: float64 (rows,): hyperparameters of one kind
 Constant = Annotated[Any, "constant"]  #: an integer that the record itself holds
 Source = Annotated[Any, "source"]  #: a source descriptor, see :mod:`chainrule.engine.layout`
 Context = Annotated[Any, "context"]  #: a record of :data:`chainrule.engine.layout.CONTEXT`

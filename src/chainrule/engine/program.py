@@ -114,6 +114,21 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Kink:
+    """Where a value meets a function without a derivative.
+
+    Attributes:
+        value: the name of the value in front of the function.
+        columns: those that the function is applied to.
+        place: where it has no derivative.
+    """
+
+    value: str
+    columns: tuple[int, ...]
+    place: float
+
+
+@dataclass(frozen=True)
 class ParameterSegment:
     """A part of the flat vectors that is updated in one way.
 
@@ -149,6 +164,7 @@ class Program:
         arena: bytes of scratch memory of one worker.
         shared: bytes of scratch memory that all workers share.
         loss: the buffer that holds the batch's loss after the reduction, if there is one.
+        kinks: where values meet functions without a derivative.
     """
 
     dtype: str
@@ -166,6 +182,7 @@ class Program:
     shared: int = 0
     loss: Buffer | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    kinks: tuple[Kink, ...] = ()
 
     @property
     def instructions(self) -> list[Instruction]:

@@ -60,14 +60,15 @@ def unit_bits(key: np.uint64, unit: int) -> np.uint32:
     """32 random bits for a unit of a row.
 
     32-bit arithmetic, so that a loop over units becomes vector instructions; the mixing function is
-    ``lowbias32`` (C. Wellons, "Prospecting for Hash Functions", 2018).
+    ``lowbias32`` (C. Wellons, "Prospecting for Hash Functions", 2018). Each result is cut to 32
+    bits: compiled code makes 64 of the product of two 32-bit integers.
     """
-    x = np.uint32(key & LOW) ^ (np.uint32(unit) * GOLDEN32)
-    x = (x ^ (x >> U16)) * FIRST32
-    x = (x ^ (x >> U15)) * SECOND32
-    x = x ^ (x >> U16) ^ np.uint32(key >> S32)
-    x = (x ^ (x >> U16)) * FIRST32
-    return x ^ (x >> U15)
+    x = np.uint32(np.uint32(key & LOW) ^ np.uint32(np.uint32(unit) * GOLDEN32))
+    x = np.uint32((x ^ (x >> U16)) * FIRST32)
+    x = np.uint32((x ^ (x >> U15)) * SECOND32)
+    x = np.uint32(x ^ (x >> U16) ^ np.uint32(key >> S32))
+    x = np.uint32((x ^ (x >> U16)) * FIRST32)
+    return np.uint32(x ^ (x >> U15))
 
 
 @device()
@@ -82,3 +83,28 @@ def unit_normal(key: np.uint64, unit: int) -> float:
     radius = math.sqrt(-2.0 * math.log(1.0 - float(unit_bits(key, 2 * unit) >> U8) * 2.0**-24))
     angle = 2.0 * math.pi * float(unit_bits(key, 2 * unit + 1) >> U8) * 2.0**-24
     return real(radius * math.cos(angle))
+
+
+@device()
+def place_below(key: np.uint64, unit: int, count: int) -> np.int64:
+    """A whole number from 0 to count - 1; the bias is under count / 2**32."""
+    return np.int64((np.uint64(unit_bits(key, unit)) * np.uint64(count)) >> S32)
+
+
+@device()
+def beta_number(key: np.uint64, alpha: float) -> float:
+    """A number of the distribution Beta(alpha, alpha), for alpha to 2; 1 for alpha = 0.
+
+    By Jöhnk's method: pairs of powers of uniform numbers until one sums to at most 1. The powers
+    are kept as logarithms, as they underflow for a small alpha; of so many pairs the chance that
+    none will do is below 1e-20.
+    """
+    if alpha <= 0.0:
+        return 1.0
+    for pair in range(256):
+        first = math.log(1.0 - float(unit_bits(key, 2 * pair) >> U8) * 2.0**-24) / alpha
+        second = math.log(1.0 - float(unit_bits(key, 2 * pair + 1) >> U8) * 2.0**-24) / alpha
+        if math.exp(first) + math.exp(second) <= 1.0:
+            larger = max(first, second)
+            return math.exp(first - larger) / (math.exp(first - larger) + math.exp(second - larger))
+    return 0.5

@@ -91,6 +91,10 @@ def scalar(record, regions, context):
     return load(place(record, regions, context), np.float64)
 
 
+def scalars(record, regions, context):
+    return carray(pointer(place(record, regions, context), np.float64), length(record, context))
+
+
 def constant(record, regions, context):
     return load(record + 8, np.int64)
 
@@ -102,7 +106,7 @@ def source(record, regions, context):
 _VIEWS = {
     "matrix": matrix, "vector": vector, "flat": flat, "range": range_, "slots": slots,
     "integers": integers, "sums": sums, "range_sum": range_sum, "group_sums": group_sums,
-    "scalar": scalar, "constant": constant, "source": source,
+    "scalar": scalar, "scalars": scalars, "constant": constant, "source": source,
 }  # fmt: skip
 
 

@@ -7,9 +7,7 @@ import numpy as np
 
 from chainrule import data
 from chainrule.engine.executor import Executor
-from chainrule.engine.program import Buffer, Program
 from chainrule.glass.trace import examples, trace
-from chainrule.layers import Dense
 from chainrule.lowering import lower
 from chainrule.network import Network
 
@@ -168,7 +166,7 @@ class _Differences:
             network, "evaluate", rows, labels=targets.labels, weighted=weights is not None,
             dtype="float64", tile_rows=rows, sources=sources, reuse=False, training=True,
         )  # fmt: skip
-        self._kinked = _values_before_kinks(network, program)
+        self._kinks = [(program.buffers[k.value], list(k.columns), k.place) for k in program.kinks]
         self._rows = rows
         self._executor = Executor(
             program, self._vector, sources, rows, rows, mean=network.loss.mean, seed=network.seed
@@ -194,26 +192,10 @@ class _Differences:
         self._executor.restart()
         self._executor.run(1)
         sides = [
-            self._executor.binding.read(buffer, self._rows)[:, columns] > kink
-            for buffer, columns, kink in self._kinked
+            self._executor.binding.read(buffer, self._rows)[:, columns] > place
+            for buffer, columns, place in self._kinks
         ]
         return (
             float(self._executor.losses[0] / self._scale),
             np.concatenate([s.ravel() for s in sides]) if sides else np.zeros(0, bool),
         )
-
-
-def _values_before_kinks(
-    network: Network, program: Program
-) -> list[tuple[Buffer, list[int], float]]:
-    """For each kink of an activation: the value in front of it, its columns, and the place."""
-    found = []
-    for layer, path in zip(network.layers, network.paths, strict=True):
-        if not isinstance(layer, Dense):
-            continue
-        entries = layer.output_activations()
-        each = entries if len(entries) > 1 else entries * layer.units
-        for kink in {k for entry in each for k in entry.kinks}:
-            columns = [c for c, entry in enumerate(each) if kink in entry.kinks]
-            found.append((program.buffers[f"{path}.z"], columns, kink))
-    return found

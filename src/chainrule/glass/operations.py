@@ -13,7 +13,10 @@ from chainrule.network import Network
 Shape = tuple[int, ...]
 
 #: Operations that only say which elements are meant.
-FREE = {"transpose", "rows", "column", "pick", "onehot"}
+FREE = {
+    "transpose", "rows", "column", "pick", "onehot", "repeated", "spread", "first_half",
+    "second_half", "beside", "embedded", "unembedded",
+}  # fmt: skip
 #: Operations that go over the outputs or the rows of their argument: one for each of its elements.
 OVER: dict[str, Callable[[Shape], Shape]] = {
     "sum_outputs": lambda s: s[:-1],
@@ -115,6 +118,10 @@ class _Counter:
         if operation in OVER:
             self.elementwise += math.prod(first)
             return OVER[operation](first)
+        if operation == "code_sums":  # an addition for each element of the vectors that were met
+            vectors = shapes[3]
+            self.elementwise += first[0] * vectors[1]
+            return vectors
         if operation == "logsumexp":  # largest, difference, exp, sum; logarithm and sum of a row
             self.elementwise += 4 * math.prod(first) + 2 * first[0]
             return first[:-1]
@@ -135,8 +142,14 @@ def _selected(operation: str, shapes: list[Shape]) -> Shape:
         return first[::-1]
     if operation == "column":
         return *first, 1
-    if operation == "onehot":
+    if operation == "embedded":
+        return first[0], first[1] - 1 + shapes[1][1]
+    if operation in ("onehot", "repeated", "spread"):
         return shapes[1]
+    if operation in ("first_half", "second_half"):
+        return *first[:-1], first[-1] // 2
+    if operation == "beside":
+        return *first[:-1], first[-1] + shapes[1][-1]
     return first[:1] if operation == "pick" else first
 
 

@@ -330,10 +330,11 @@ def _random_data(network: Network, rows: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     real = REALS[network.dtype]
     X = rng.normal(size=(rows, network.inputs)).astype(real)
-    shape = (rows, network.outputs)
+    shape = (rows, network.loss.target_columns(network.outputs))
     if "labels" in network.loss.forms and network.outputs > 1:
         return {"X": X, "Y": rng.integers(0, network.outputs, rows)}
-    Y = rng.random(shape) if np.isfinite(network.loss.targets).all() else rng.normal(size=shape)
+    bounded = np.isfinite(network.loss.targets[0])
+    Y = rng.random(shape) if bounded else rng.normal(size=shape)
     if network.loss.distribution:
         Y /= Y.sum(axis=1, keepdims=True)
     return {"X": X, "Y": Y.astype(real)}

@@ -1,18 +1,20 @@
 """The trace: one step of a network's own program, with every number that it computed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule import data
+from chainrule.augmentation import Augmentation, mixes
 from chainrule.checks import seed as checked_seed
 from chainrule.checks import whole
 from chainrule.engine.program import Buffer, Instruction, Program
 from chainrule.engine.stepper import Stepper
 from chainrule.lowering import lower
 from chainrule.network import Network
+from chainrule.training.regime import regime_for
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Trace(Mapping[str, np.ndarray]):
 
     ``z``, ``a``, ``da`` and ``delta`` are those of each example; ``dW``, ``db`` and ``loss`` those
     of the batch, divided by its rows. The values of a natural pair of output activation and loss
-    have no ``da``: their program computes ``delta = a − y`` directly.
+    have no ``da``: their program computes ``delta`` directly, mostly as a − y.
 
     Attributes:
         steps: the instructions in the order in which they ran.
@@ -87,6 +89,7 @@ def trace(
     fused: bool | None = None,
     step: int = 1,
     seed: int | None = None,
+    augment: Sequence[Augmentation] = (),
 ) -> Trace:
     """Run forward and backward in float64, update nothing, and keep every number.
 
@@ -102,6 +105,7 @@ def trace(
         step: the update, counted from 1, whose random numbers are drawn: with the rows of its
             batch in their order, masks and noise are the very ones that this step used.
         seed: of those numbers, as for the training; by default the network's.
+        augment: what the training changes in each batch, as it was given there.
 
     Returns:
         The values by name; see :class:`Trace`.
@@ -131,12 +135,16 @@ def trace(
         y = np.asarray(y)
         targets = data.targets(network, y[None] if y.ndim == 0 else y, rows)
         weights = data.weights(sample_weight, None, targets, rows)
+        regime = regime_for(network, augment=augment)
+        if mixes(regime.augment):
+            targets = targets.one_hot(network.outputs)
         sources["Y"] = targets.read_as("float64")
         if weights is not None:
             sources["w"] = weights
         program = lower(
             network, "gradient", rows, labels=targets.labels, weighted=weights is not None,
             dtype="float64", tile_rows=rows, fused=fused, sources=sources, plan=False,
+            regime=regime,
         )  # fmt: skip
     whole("step", step)
     seed = network.seed if seed is None else checked_seed(seed)
@@ -149,6 +157,7 @@ def examples(network: Network, x: Any, name: str) -> np.ndarray:
         x = np.asarray(x)
         x = x[None, :] if x.ndim == 1 else x
     checked = data.features(x, network.inputs, name)
+    network.check_features(checked, name)
     return np.asarray(checked.toarray() if hasattr(checked, "indptr") else checked, np.float64)
 
 

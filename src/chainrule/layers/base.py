@@ -1,12 +1,14 @@
 """What a layer is to the rest: a specification that knows its parameters and its instructions."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from chainrule.activations import Activation
 from chainrule.engine.builder import Builder
 from chainrule.engine.program import Buffer
 from chainrule.initializers import Initializer
+from chainrule.initializers import find as find_initializer
 
 
 @dataclass(frozen=True)
@@ -70,3 +72,64 @@ class Layer(Protocol):
         ...
 
     def to_dict(self) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class ReadsFeatures(Protocol):
+    """A layer that stands first, since it reads the features of the data as they are."""
+
+    def check_features(self, X: Any, name: str) -> None:
+        """Refuse features that are numbers, but not what the layer reads.
+
+        Raises:
+            ValueError: naming the first one and its place.
+        """
+        ...
+
+
+def checked_name(name: Any) -> None:
+    """Refuse what cannot be a part of a path.
+
+    Raises:
+        ValueError: unless it is an identifier or None.
+    """
+    if name is not None and (not isinstance(name, str) or not name.isidentifier()):
+        raise ValueError(f"a layer's name must be an identifier, not {name!r}")
+
+
+def paths_of(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """The path of each layer: its name, or its kind and number within the kind, from 1.
+
+    Raises:
+        ValueError: if two are the same.
+    """
+    counts: dict[str, int] = {}
+    paths = []
+    for layer in layers:
+        counts[layer.kind] = counts.get(layer.kind, 0) + 1
+        paths.append(layer.name or f"{layer.kind}{counts[layer.kind]}")
+    for path in paths:
+        if paths.count(path) > 1:
+            raise ValueError(f"two layers have the name {path!r}")
+    return tuple(paths)
+
+
+def every_layer(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """The layers, each followed by those that it holds."""
+    for layer in layers:
+        yield layer
+        yield from every_layer(getattr(layer, "layers", ()))
+
+
+def checked_initial(owner: str, initial: Any) -> tuple[Initializer, str | float]:
+    """The initializer of a layer's only kind of parameter, and how a specification writes it.
+
+    Raises:
+        ValueError: naming the layer, for what is none.
+    """
+    try:
+        found = find_initializer(initial)
+    except ValueError as error:
+        raise ValueError(f"initial of {owner}: {error}") from None
+    kind, _, rest = str(found).partition("(")
+    return found, float(rest.rstrip(")")) if kind == "constant" else str(found)

@@ -29,7 +29,7 @@ from chainrule.engine.linalg import (
 from chainrule.engine.program import Buffer
 from chainrule.equations import Equation, apply, symbols
 from chainrule.initializers import Initializer
-from chainrule.layers.base import Parameter
+from chainrule.layers.base import Parameter, checked_name
 
 LARGEST = 2**31 - 1  # BLAS counts in 32 bits
 
@@ -102,13 +102,10 @@ class Dense:
         object.__setattr__(self, "units", whole("units of Dense", self.units, 1, LARGEST))
         if not isinstance(self.bias, bool):
             raise ValueError(f"bias of Dense must be True or False, not {self.bias!r}")
-        if self.name is not None and (
-            not isinstance(self.name, str) or not self.name.isidentifier()
-        ):
-            raise ValueError(f"a layer's name must be an identifier, not {self.name!r}")
+        checked_name(self.name)
         if isinstance(self.activation, Sequence) and not isinstance(self.activation, str):
             object.__setattr__(self, "activation", tuple(self.activation))
-            entries = tuple(activations.find(entry) for entry in self.activation)
+            entries = tuple(_found(entry) for entry in self.activation)
             if len(entries) != self.units:
                 raise ValueError(
                     f"Dense({self.units}) needs one activation or one for each of its "
@@ -121,7 +118,7 @@ class Dense:
                     "softmax takes all units of a layer together: it cannot be that of some of them"
                 )
         else:
-            entries = (activations.find(self.activation),)
+            entries = (_found(self.activation),)
         if entries[0].rowwise and self.units < 2:
             raise ValueError(f"{entries[0].name} needs at least 2 units: for one use 'logistic'")
         object.__setattr__(self, "_entries", entries)
@@ -189,6 +186,9 @@ class Dense:
             for number, (entry, first, last) in enumerate(_runs(entries), start=1):
                 k = builder.scalar(f"{path}.k{number}", entry.k or 0.0)
                 builder.emit(entry.forward_columns, a=out, z=z, k=k, first=first, last=last)
+        each = entries if len(entries) > 1 else entries * self.units
+        for kink in sorted({k for entry in entries for k in entry.kinks}):
+            builder.kink(z, [c for c, entry in enumerate(each) if kink in entry.kinks], kink)
         builder.on_backward(lambda: self._activate_backward(builder, path, z, out))
         return out
 
@@ -224,6 +224,14 @@ class Dense:
             "biases": str(self._biases),  # type: ignore[attr-defined]
             "name": self.name,
         }
+
+
+def _found(activation: "str | Activation") -> Activation:
+    if isinstance(activation, str) and activation.partition("(")[0].strip() == "prelu":
+        raise ValueError(
+            "'prelu' has slopes to learn and is a layer: write Dense(units), PReLU() in its place"
+        )
+    return activations.find(activation)
 
 
 def _runs(entries: tuple[Activation, ...]) -> list[tuple[Activation, int, int]]:

@@ -1,1 +1,1 @@
-"""Files: networks as safetensors, never a pickle."""
+"""Files: networks and checkpoints as safetensors, never a pickle."""

@@ -6,16 +6,20 @@ Nothing in such a file is code, and nothing is ever unpickled.
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from chainrule.activations import activations
 from chainrule.engine.dtypes import REALS
 from chainrule.initializers import find as find_initializer
+from chainrule.layers.base import every_layer
 from chainrule.network import Network
 
 FORMAT = "chainrule.network.1"
+CHECKPOINT = "chainrule.checkpoint."  # and its version; see checkpoints.py
 
 
 def save(network: Network, path: str | os.PathLike[str]) -> None:
@@ -40,25 +44,29 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     """
     from safetensors.numpy import save as to_bytes
 
-    _check_registered(network)
+    check_registered(network)
     tensors = {name: np.ascontiguousarray(value) for name, value in network.parameters.items()}
     metadata = {"format": FORMAT, "network": json.dumps(network.to_dict())}
     write_whole(Path(path), to_bytes(tensors, metadata))
 
 
-def _check_registered(network: Network) -> None:
-    """Refuse what :func:`load` would not find again."""
-    for layer in network.layers:
+def check_registered(network: Network) -> None:
+    """Refuse what :func:`load` would not find again.
+
+    Raises:
+        ValueError: if an activation or initializer is in no registry.
+    """
+    for layer in every_layer(network.layers):
         for activation in layer.output_activations():
             if activation.name not in activations:
                 raise ValueError(f"the activation {activation.name!r} is not registered")
-        for parameter in layer.parameters(1):
-            try:
-                find_initializer(str(parameter.initializer))
-            except ValueError:
-                raise ValueError(
-                    f"the initializer {str(parameter.initializer)!r} is not registered"
-                ) from None
+    for parameter in network.specifications.values():
+        try:
+            find_initializer(str(parameter.initializer))
+        except ValueError:
+            raise ValueError(
+                f"the initializer {str(parameter.initializer)!r} is not registered"
+            ) from None
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -83,7 +91,8 @@ def load(path: str | os.PathLike[str]) -> Network:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not a network file, or its parameters do not fit its specification.
+        ValueError: if it is not a network file, or its parameters do not fit its specification;
+            a checkpoint is read with :func:`chainrule.load_checkpoint`.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -91,15 +100,32 @@ def load(path: str | os.PathLike[str]) -> Network:
         with safe_open(os.fspath(path), framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
+    except (SafetensorError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is not a network file: {error}") from None
+    if metadata.get("format", "").startswith(CHECKPOINT):
+        raise ValueError(f"{path} is a checkpoint: read it with load_checkpoint")
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} is not a network file of the format {FORMAT}")
     try:
         specification = json.loads(metadata["network"])
-    except (KeyError, json.JSONDecodeError):
+    except (KeyError, json.JSONDecodeError, RecursionError):
         raise ValueError(f"{path} holds no readable specification") from None
-    network = Network.from_dict(specification)
+    return assemble(path, specification, tensors)
+
+
+def assemble(
+    path: str | os.PathLike[str], specification: Any, tensors: Mapping[str, np.ndarray]
+) -> Network:
+    """The network of a specification with the parameters that a file holds.
+
+    Raises:
+        ValueError: if they do not fit each other.
+    """
+    size = sum(tensor.size for tensor in tensors.values())
+    try:
+        network = Network.from_dict(specification, parameters=size)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if set(tensors) != set(network.parameters):
         raise ValueError(f"{path} holds other parameters than its specification needs")
     dtypes = {tensor.dtype.name for tensor in tensors.values()}

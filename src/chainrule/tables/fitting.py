@@ -22,8 +22,8 @@ from chainrule.tables.reading import Table, read_table
 from chainrule.tables.splitting import hold_out
 from chainrule.tables.task import Target, read_target
 from chainrule.tables.writing import RunDirectory
-from chainrule.training.history import Result
-from chainrule.training.trainer import DivergedError, train
+from chainrule.training.history import DivergedError, Result
+from chainrule.training.trainer import train
 
 METRICS = {"binary": "accuracy", "multiclass": "accuracy", "regression": "r2"}
 

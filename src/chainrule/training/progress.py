@@ -4,18 +4,18 @@ import sys
 import time
 from typing import Any
 
-from chainrule.training.callbacks import Epoch
+from chainrule.training.history import History
 
 LINES = 10  # plain lines for a whole training, about
 
 
 class Progress:
-    """A callback that shows where a training stands, on standard error.
+    """Shows where a training stands, on standard error.
 
     Use it as a context manager around the training.
 
     Args:
-        epochs: how many there will be at most, counted like ``Epoch.number``.
+        epochs: how many there will be at most, those of earlier trainings included.
         first: the number of epochs completed before.
     """
 
@@ -46,17 +46,18 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def __call__(self, epoch: Epoch) -> None:
-        done = epoch.number - self._first
+    def show(self, number: int, history: History) -> None:
+        """An epoch is completed."""
+        done = number - self._first
         total = self._epochs - self._first
         if self._bar is not None:
             now = time.monotonic()
             if now - self._last > 0.05 or done == total:
                 self._last = now
-                self._bar.update(self._task, completed=done, figures=_figures(epoch))
+                self._bar.update(self._task, completed=done, figures=_figures(history))
         elif done == 1 or done == total or done % max(1, total // LINES) == 0:
-            print(f"epoch {done}/{total}  {_figures(epoch)}", file=sys.stderr, flush=True)
+            print(f"epoch {done}/{total}  {_figures(history)}", file=sys.stderr, flush=True)
 
 
-def _figures(epoch: Epoch) -> str:
-    return "  ".join(f"{name} {value:.4f}" for name, value in epoch.history.last().items())
+def _figures(history: History) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in history.last().items())

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chainrule.augmentation import checked_steps
 from chainrule.checks import real_number
+from chainrule.layers.base import ReadsFeatures
 from chainrule.lowering import Regime
 from chainrule.network import Network
 from chainrule.penalties import Clip, MaxNorm, Penalty
@@ -18,6 +20,7 @@ def regime_for(
     constraint: Any = None,
     frozen: Sequence[str] = (),
     rate_factors: Mapping[str, float] | None = None,
+    augment: Any = (),
 ) -> Regime:
     """Check these arguments of a training and resolve the names of parameters.
 
@@ -46,7 +49,10 @@ def regime_for(
                 "to keep parameters as they are, name them in frozen"
             )
         factors |= dict.fromkeys(paths_of(network, name, "rate_factors"), float(factor))
-    return Regime(penalty, clip, constraint, still, factors)
+    forms = tuple(network.loss.forms) if network.loss else None
+    reads_codes = isinstance(network.layers[0], ReadsFeatures)
+    steps = checked_steps(augment, network.inputs, forms, reads_codes)
+    return Regime(penalty, clip, constraint, still, factors, steps)
 
 
 def paths_of(network: Network, name: Any, argument: str) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule import data
 from chainrule.checks import real_number
+from chainrule.losses import Loss, losses
 from chainrule.metrics import Metric, metrics
 from chainrule.network import Network
 
@@ -31,6 +32,7 @@ class Task:
         weights: of the examples, with mean one, or None.
         validation: what to evaluate after each epoch, or None.
         metrics: to compute after each epoch.
+        label_smoothing: the share of the uniform distribution in the targets of the training.
     """
 
     network: Network
@@ -39,6 +41,7 @@ class Task:
     weights: np.ndarray | None
     validation: Validation | None
     metrics: tuple[Metric, ...]
+    label_smoothing: float = 0.0
 
     @property
     def rows(self) -> int:
@@ -75,6 +78,7 @@ def checked(
     validation_share: Any,
     metric_names: Sequence[str],
     seed: int,
+    label_smoothing: Any = 0.0,
 ) -> Task:
     """Check the arguments of a training.
 
@@ -84,21 +88,38 @@ def checked(
     if network.loss is None:
         raise ValueError("the network has no loss: give one, such as loss='mse'")
     chosen = _metrics(metric_names)
+    for metric in chosen:
+        metric.check(network.loss.predicts, str(network.loss))
+    smoothing = _smoothing(label_smoothing, network.loss)
     X = data.features(X, network.inputs)
+    network.check_features(X)
     targets = data.targets(network, y, X.shape[0])
+    _check_classes(chosen, network.loss, targets, "y")
     weights = data.weights(sample_weight, class_weight, targets, X.shape[0])
     if validation_data is not None and validation_share is not None:
         raise ValueError("give validation_data or validation_share, not both")
     if validation_data is not None:
         validation = _validation(network, validation_data)
-        return Task(network, X, targets, weights, validation, chosen)
+        _check_classes(chosen, network.loss, validation.y, "validation y")
+        return Task(network, X, targets, weights, validation, chosen, smoothing)
     if validation_share is None:
-        return Task(network, X, targets, weights, None, chosen)
+        return Task(network, X, targets, weights, None, chosen, smoothing)
     kept, held = _split(X.shape[0], validation_share, seed)
     if weights is not None:
         weights = data.mean_one(weights[kept])
     held_out = Validation(X[held], targets.rows(held))
-    return Task(network, X[kept], targets.rows(kept), weights, held_out, chosen)
+    return Task(network, X[kept], targets.rows(kept), weights, held_out, chosen, smoothing)
+
+
+def _smoothing(share: Any, loss: Loss) -> float:
+    if not real_number(share) or not 0 <= share < 1:
+        raise ValueError(f"label_smoothing must be from 0 to below 1, not {share!r}")
+    if share and not loss.smoothing:
+        names = ", ".join(entry.name for entry in losses if entry.smoothing)
+        raise ValueError(
+            f"label_smoothing is for losses of probabilities ({names}), not for {str(loss)!r}"
+        )
+    return float(share)
 
 
 def _metrics(names: Any) -> tuple[Metric, ...]:
@@ -107,10 +128,23 @@ def _metrics(names: Any) -> tuple[Metric, ...]:
     return tuple(metrics[name] for name in names)
 
 
+def _check_classes(chosen: tuple[Metric, ...], loss: Loss, y: data.Targets, name: str) -> None:
+    """Refuse metrics of one class where an example may have several labels, or none."""
+    if y.labels or y.values.shape[1] == 1 or loss.targets != (0, 1):
+        return
+    for metric in chosen:
+        if metric.classification and not np.allclose(y.values.sum(axis=1), 1, atol=1e-5):
+            raise ValueError(
+                f"the metric {metric.name!r} cannot be computed: each row of {name} must be one "
+                "class, and some have several labels or none"
+            )
+
+
 def _validation(network: Network, pair: Any) -> Validation:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ValueError("validation_data must be a pair (X, y)")
     X = data.features(pair[0], network.inputs, "validation X")
+    network.check_features(X, "validation X")
     return Validation(X, data.targets(network, pair[1], X.shape[0], "validation y"))
 
 

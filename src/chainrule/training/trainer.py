@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.augmentation import Augmentation, mixes
 from chainrule.checks import seed as checked_seed
 from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS
@@ -21,32 +22,17 @@ from chainrule.lowering import lower
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Adam, Optimizer
 from chainrule.penalties import Clip, MaxNorm, Penalty
-from chainrule.prediction import Evaluator, Predictor
 from chainrule.schedules import initial
-from chainrule.training.callbacks import Callback, Epoch
-from chainrule.training.history import Result, TrainingState
+from chainrule.training.callbacks import Callback, Callbacks
+from chainrule.training.history import DivergedError, Result, TrainingState
 from chainrule.training.progress import Progress
+from chainrule.training.quasi_newton import LBFGS, minimise
 from chainrule.training.regime import regime_for
 from chainrule.training.scheduling import check_monitors, values_of, watches
 from chainrule.training.task import Task, checked
+from chainrule.training.watch import Watch
 
 MOST_EPOCHS = 2**31 - 1
-
-
-class DivergedError(ArithmeticError):
-    """The loss or the weights overflowed; the network keeps its last finite weights.
-
-    Attributes:
-        step: the step, counted from 1, at which it was seen.
-        result: the history up to there.
-    """
-
-    def __init__(self, step: int, learning_rate: float, result: Result) -> None:
-        super().__init__(
-            f"the loss is not finite at step {step}: try a learning rate below "
-            f"{learning_rate:g}; the network keeps its last finite weights"
-        )
-        self.step, self.result = step, result
 
 
 def train(
@@ -54,13 +40,14 @@ def train(
     X: Any,
     y: Any,
     *,
-    optimizer: Optimizer | str | None = None,
+    optimizer: Optimizer | LBFGS | str | None = None,
     epochs: int = 10,
     batch_size: int | None = 32,
     seed: int | None = None,
     shuffle: bool = True,
     sample_weight: Any = None,
     class_weight: Any = None,
+    label_smoothing: float = 0.0,
     validation_data: tuple[Any, Any] | None = None,
     validation_share: float | None = None,
     metrics: Sequence[str] = (),
@@ -73,6 +60,7 @@ def train(
     constraint: MaxNorm | None = None,
     frozen: Sequence[str] = (),
     rate_factors: Mapping[str, float] | None = None,
+    augment: Sequence[Augmentation] = (),
 ) -> Result:
     """Train a network in place.
 
@@ -82,7 +70,10 @@ def train(
         X: (m, inputs) numbers, any strides, or a SciPy CSR matrix; read where it lies.
         y: (m,), (m, 1) or (m, outputs); integer labels (m,) or one-hot rows for ``cross_entropy``.
         optimizer: a specification or a name; Adam by default, or that of ``state``.
+            :class:`~chainrule.LBFGS` takes full batches only.
         epochs: passes over all rows, at least 1; conditions among the callbacks may end it earlier.
+            With a state they are further ones, and may be 0: then only the end of the training is
+            made up for.
         batch_size: rows of a batch: None takes all of them (batch gradient descent), 1 is
             stochastic gradient descent. The last batch may be smaller, and averages over its own
             size.
@@ -90,20 +81,28 @@ def train(
         shuffle: whether each epoch has an order of its own.
         sample_weight: (m,), scaled to mean one.
         class_weight: ``"balanced"`` or a mapping from class to weight.
+        label_smoothing: the share ε of the uniform distribution that is mixed into the targets of
+            a cross-entropy or focal loss, from 0 to below 1: y becomes (1 − ε) y + ε / K for
+            softmax, K being its outputs, and (1 − ε) y + ε / 2 for logistic outputs. The loss
+            of the training is the one that is differentiated; ``val_loss`` is without it.
         validation_data: (Xv, yv), evaluated after each epoch.
         validation_share: instead, the share of the rows to hold out, in (0, 1).
         metrics: names, computed after each epoch on the validation data, else on X.
-        callbacks: called after each epoch; see :mod:`chainrule.training.callbacks`.
+        callbacks: called after each epoch; see :mod:`chainrule.training.callbacks.protocol`.
         threads: how many; None measures whether several are faster than one. The result does
             not depend on it.
         progress: whether to show where it stands, on standard error.
-        state: of an earlier training of this network, to go on from bit for bit.
+        state: of an earlier training of this network, to go on from bit for bit: with the same
+            data and arguments, five epochs and five more are ten, in weights, state, history and
+            the decisions of callbacks.
         penalty: added to the loss: ``cr.L1``, ``cr.L2`` or ``cr.Penalty``.
         clip: how gradients are clipped: ``cr.ClipValue``, ``cr.ClipNorm`` or
             ``cr.ClipGlobalNorm``.
         constraint: what holds for the weights after each update: ``cr.MaxNorm``.
         frozen: names of what is not trained: ``"weights"``, ``"biases"``, a layer, a parameter.
         rate_factors: factors of the learning rate by such names.
+        augment: what is changed in each batch, in this order: ``cr.Jitter``, ``cr.RandomScale``,
+            ``cr.FeatureDropout``, ``cr.Mixup``, ``cr.Shift``, ``cr.Flip``.
 
     Returns:
         The history and the state. Ctrl-C ends the training with the last completed step.
@@ -124,7 +123,7 @@ def train(
     Source: 000, "Types of gradient descent"; 001, "Training a Neural Network".
     """
     optimizer = _optimizer(optimizer, state)
-    epochs = whole("epochs", epochs)
+    epochs = whole("epochs", epochs, 0 if state else 1)
     if epochs > MOST_EPOCHS:
         raise ValueError(f"epochs must be at most {MOST_EPOCHS}, not {epochs}")
     if not isinstance(shuffle, bool):
@@ -135,37 +134,49 @@ def train(
     task = checked(
         network, X, y, sample_weight=sample_weight, class_weight=class_weight,
         validation_data=validation_data, validation_share=validation_share,
-        metric_names=metrics, seed=seed,
+        metric_names=metrics, seed=seed, label_smoothing=label_smoothing,
     )  # fmt: skip
     batch_rows = (
         task.rows if batch_size is None else min(whole("batch_size", batch_size), task.rows)
     )
-    regime = regime_for(network, penalty, clip, constraint, frozen, rate_factors)
+    regime = regime_for(network, penalty, clip, constraint, frozen, rate_factors, augment)
+    if mixes(regime.augment):
+        task = replace(task, y=task.y.one_hot(network.outputs))
+    watch = Callbacks(callbacks, task.figures())
+    if isinstance(optimizer, LBFGS):
+        return minimise(
+            optimizer, task, regime=regime, batch_rows=batch_rows, epochs=epochs, state=state,
+            callbacks=watch, threads=threads, seed=seed, progress=progress,
+        )  # fmt: skip
     sources = task.sources(task.dtype)
     program = lower(
         network, "train", batch_rows, optimizer, labels=task.y.labels,
         weighted=task.weights is not None, sources=sources, dtype=task.dtype, regime=regime,
+        smoothing=task.label_smoothing,
     )  # fmt: skip
     check_monitors(program, task.figures())
-    _start(callbacks, task)
     if threads is not None:
         threads = whole("threads", threads)
     state = _state(state, optimizer, program.states * program.parameters, program.dtype, seed)
     state.horizon = state.horizon or epochs
+    state.shuffle = shuffle
+    state.batch_size = None if batch_size is None else int(batch_size)
+    result = Result(state.history, state)
+    if reason := watch.begin(network, state):
+        result.stopped, epochs = reason, 0
     network.use_dtype(program.dtype)
-    result = Result(state=state)
     start = time.perf_counter()
     assert network.loss is not None
     executor = Executor(
         program, network.vector, sources, task.rows, batch_rows, state=state.vector,
-        scalars=optimizer.scalars, seed=seed, shuffled=shuffle and batch_rows < task.rows,
+        seed=seed, shuffled=shuffle and batch_rows < task.rows,
         mean=network.loss.mean, threads=threads, cursor=(state.epoch, state.step), epochs=epochs,
         values_at=values_of(program, result.history, rows=task.rows, batch_rows=batch_rows,
                             horizon=state.horizon),
     )  # fmt: skip
     try:
         with executor:
-            _run(executor, task, result, epochs, callbacks, progress)
+            _run(executor, task, result, epochs, watch, progress)
     except KeyboardInterrupt:
         result.stopped = "interrupted"
         warnings.warn("training was interrupted; the last completed step is kept", stacklevel=2)
@@ -174,86 +185,51 @@ def train(
     finally:
         state.epoch, state.step = executor.epoch, executor.step
         result.seconds, result.threads = time.perf_counter() - start, executor.threads
+    result.best_epoch = watch.finish()
     return result
 
 
 def _run(
-    executor: Executor, task: Task, result: Result, epochs: int, callbacks: Sequence[Callback],
+    executor: Executor, task: Task, result: Result, epochs: int, callbacks: Callbacks,
     progress: bool,
 ) -> None:  # fmt: skip
     first = executor.epoch
     last = first + epochs
     rows = task.rows if task.network.loss and task.network.loss.mean else 1
-    each_epoch = list(callbacks)
+    watching = watches(executor.program)
+    if not (callbacks or progress or task.metrics or task.validation or watching):
+        try:
+            executor.run(last)
+        finally:
+            result.history.extend_losses(executor.losses[: executor.epoch - first] / rows)
+        return
     with contextlib.ExitStack() as stack:
-        if progress:
-            each_epoch.insert(0, stack.enter_context(Progress(last, first)))
-        watching = watches(executor.program)
-        if not (each_epoch or task.metrics or task.validation or watching):
-            try:
-                executor.run(last)
-            finally:
-                done = executor.epoch - first
-                result.history.extend_losses(executor.losses[:done] / rows)
-            return
-        figures = _Figures(task, stack)
+        bar = stack.enter_context(Progress(last, first)) if progress else None
+        watch = Watch(task, result, callbacks, stack, bar)
         while executor.epoch < last:
             number = executor.epoch
             executor.run(number + 1)
             loss = float(executor.losses[number - first] / rows)
-            result.history.append({"loss": loss} | figures.compute())
+            stop = watch(executor.epoch, executor.step, loss)
             if watching:
                 executor.reschedule()
-            seen = Epoch(executor.epoch, executor.step, task.network, result.history)
-            reasons = [r for r in (callback(seen) for callback in each_epoch) if r]
-            if reasons:
-                result.stopped = reasons[0]
+            if stop:
                 return
 
 
-class _Figures:
-    """The figures beyond the loss of the training, after each epoch."""
-
-    def __init__(self, task: Task, stack: contextlib.ExitStack) -> None:
-        seen = task.validation or task
-        self._y, self._metrics = seen.y.values, task.metrics
-        self._prefix = "val_" if task.validation else ""
-        self._evaluator = self._predictor = None
-        if task.validation:
-            self._evaluator = stack.enter_context(Evaluator(task.network, seen.X, seen.y))
-        if task.metrics:
-            self._predictor = stack.enter_context(Predictor(task.network, seen.X))
-
-    def compute(self) -> dict[str, float]:
-        figures = {}
-        if self._evaluator:
-            figures["val_loss"] = self._evaluator.run()
-        if self._predictor:
-            outputs = self._predictor.run()
-            for metric in self._metrics:
-                figures[self._prefix + metric.name] = metric.compute(self._y, outputs)
-        return figures
-
-
-def _start(callbacks: Any, task: Task) -> None:
-    """Check the callbacks, and tell those that ask which figures there will be."""
-    if not hasattr(callbacks, "__iter__") or not all(callable(c) for c in callbacks):
-        raise ValueError("callbacks must be functions of an Epoch, in a list")
-    for callback in callbacks:
-        if hasattr(callback, "start"):
-            callback.start(task.figures())
-
-
-def _optimizer(optimizer: Optimizer | str | None, state: TrainingState | None) -> Optimizer:
+def _optimizer(
+    optimizer: Optimizer | LBFGS | str | None, state: TrainingState | None
+) -> Optimizer | LBFGS:
     if optimizer is None:
         return state.optimizer if state else Adam()
     if isinstance(optimizer, str):
-        if optimizer not in OPTIMIZERS:
+        known: dict[str, type[Any]] = OPTIMIZERS | {LBFGS.name: LBFGS}
+        if optimizer not in known:
             raise ValueError(
-                f"unknown optimizer {optimizer!r}; there are {', '.join(sorted(OPTIMIZERS))}"
+                f"unknown optimizer {optimizer!r}; there are {', '.join(sorted(known))}"
             )
-        optimizer = OPTIMIZERS[optimizer]()  # type: ignore[call-arg]
-    if not isinstance(optimizer, Optimizer):
+        optimizer = known[optimizer]()
+    if not isinstance(optimizer, Optimizer | LBFGS):
         raise ValueError(f"an optimizer is a specification or a name, not {optimizer!r}")
     if state and type(state.optimizer) is not type(optimizer):
         raise ValueError(
@@ -272,4 +248,7 @@ def _state(
             f"the state holds {state.vector.size} {state.vector.dtype} numbers, and this network "
             f"needs {size} of {dtype}"
         )
-    return replace(state, optimizer=optimizer, vector=state.vector.copy(), seed=seed)
+    return replace(
+        state, optimizer=optimizer, vector=state.vector.copy(), seed=seed,
+        history=state.history.copy(), callbacks=dict(state.callbacks),
+    )  # fmt: skip

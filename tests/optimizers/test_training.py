@@ -1,23 +1,14 @@
-"""Optimizers: what a step does, against the papers' formulas, NumPy, JAX and PyTorch."""
-
-import dataclasses
-import math
+"""Optimizers in a training: what ten epochs do, against NumPy, JAX and PyTorch."""
 
 import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.optimizers import LETTERS, OPTIMIZERS, Optimizer
+from chainrule.optimizers import OPTIMIZERS
 
 ALL = pytest.mark.parametrize(
     "optimizer", list(dict.fromkeys(OPTIMIZERS.values())), ids=lambda c: c.name
 )
-FIELDS = pytest.mark.parametrize(
-    ("optimizer", "field"),
-    [(c, f.name) for c in dict.fromkeys(OPTIMIZERS.values()) for f in dataclasses.fields(c)],
-    ids=lambda v: getattr(v, "name", v),
-)
-
 ROWS, BATCH, EPOCHS = 22, 8, 10  # batches of 8, 8 and 6
 
 
@@ -150,19 +141,6 @@ def test_the_first_step_of_adam_is_the_rate_in_the_direction_of_the_sign():
 
 
 @ALL
-def test_every_entry_says_what_it_is_and_where_it_is_from(optimizer):
-    assert issubclass(optimizer, Optimizer)
-    assert optimizer.source
-    assert optimizer.__doc__
-    assert "Source:" in optimizer.__doc__
-    assert optimizer.kernel.equations[-1].target == "p"
-    letters = {LETTERS[name] for name in optimizer().scalars}
-    operands = set(optimizer.kernel.operands)
-    for equation in optimizer.kernel.equations:
-        assert equation.names <= letters | operands | {"t"}
-
-
-@ALL
 def test_a_name_is_as_good_as_the_specification_with_its_defaults(optimizer):
     one, other = network(), network()
     X, y = problem()
@@ -180,50 +158,10 @@ def test_an_alias_is_as_good_as_the_name(optimizer):
 
 
 @ALL
-def test_a_specification_cannot_change(optimizer):
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        optimizer().learning_rate = 1.0
-
-
-@ALL
 def test_a_training_leaves_the_specification_as_it_was(optimizer):
     chosen = optimizer()
     trained(chosen, epochs=1)
     assert chosen == optimizer()
-
-
-@FIELDS
-@pytest.mark.parametrize(
-    "value", [-0.1, math.nan, math.inf, "0.1", None, True], ids=lambda v: repr(v)
-)
-def test_a_hyperparameter_outside_its_range_is_refused_by_name(optimizer, field, value):
-    with pytest.raises(ValueError, match=rf"{field} of {optimizer.name} must be .*{value!r}"):
-        optimizer(**{field: value})
-
-
-@ALL
-def test_a_learning_rate_of_zero_is_refused(optimizer):
-    with pytest.raises(ValueError, match=r"learning_rate of .* must be a positive number, not 0"):
-        optimizer(0)
-
-
-@pytest.mark.parametrize("field", ["beta1", "beta2"])
-def test_decays_of_adam_are_below_one(field):
-    with pytest.raises(ValueError, match=rf"{field} of adam must be in \[0, 1\), not 1"):
-        cr.Adam(**{field: 1})
-    assert getattr(cr.Adam(**{field: 0}), field) == 0
-
-
-@ALL
-def test_numpy_numbers_are_numbers(optimizer):
-    assert optimizer(np.float64(0.5)).scalars["learning_rate"] == 0.5
-    assert optimizer(np.float32(0.5)).scalars["learning_rate"] == 0.5
-
-
-@ALL
-def test_a_specification_as_a_mapping_holds_all_of_it(optimizer):
-    found = optimizer(0.25).to_dict()
-    assert OPTIMIZERS[found.pop("optimizer")](**found) == optimizer(0.25)
 
 
 def test_a_larger_rate_makes_larger_steps():

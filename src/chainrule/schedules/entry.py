@@ -1,0 +1,133 @@
+"""What all schedules have in common: immutable functions of the step, found by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from chainrule.checks import real_number
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps for which a schedule is asked.
+
+    Attributes:
+        step: updates made before, counted from 0.
+        per_epoch: updates of an epoch.
+        rows: examples of an epoch.
+        horizon: epochs of the whole training.
+    """
+
+    step: np.ndarray
+    per_epoch: int
+    rows: int
+    horizon: float
+
+    @property
+    def epoch(self) -> np.ndarray:
+        """Epochs done, in parts."""
+        return np.asarray(self.step / self.per_epoch)
+
+    @property
+    def share(self) -> np.ndarray:
+        """The share of the training that is done."""
+        return np.asarray(np.minimum(self.epoch / self.horizon, 1.0))
+
+    def later(self, steps: int) -> "Steps":
+        """The same steps counted from some steps later on, over what then remains."""
+        horizon = max(self.horizon - steps / self.per_epoch, 1 / self.per_epoch)
+        return Steps(np.maximum(self.step - steps, 0), self.per_epoch, self.rows, horizon)
+
+
+def amount(owner: str, name: str, value: Any, allowed: str, fits: Callable[[Any], bool]) -> None:
+    """Check a number, or the number that a schedule starts from.
+
+    Raises:
+        ValueError: that names the owner's parameter, its value, and what is allowed.
+    """
+    number = value.initial if isinstance(value, Schedule) else value
+    if not real_number(number) or not fits(number):
+        raise ValueError(f"{name} of {owner} must be {allowed}, not {value!r}")
+
+
+def initial(value: Any) -> float:
+    """The number that a hyperparameter starts from."""
+    return float(value.initial if isinstance(value, Schedule) else value)
+
+
+def positive(x: float) -> bool:
+    return x > 0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What all schedules have in common.
+
+    Attributes:
+        initial: the value that the others are multiples of, at least 0.
+    """
+
+    initial: float
+
+    name: ClassVar[str]
+    source: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        self._check("initial", "a number of at least 0", lambda x: x >= 0)
+
+    def _check(self, field: str, allowed: str, fits: Callable[[Any], bool]) -> None:
+        value = getattr(self, field)
+        if isinstance(value, Schedule):  # only a warm-up goes around another schedule
+            raise ValueError(f"{field} of {self.name} must be {allowed}, not {value!r}")
+        amount(self.name, field, value, allowed, fits)
+
+    def values(self, at: Steps) -> np.ndarray:
+        """The values at some steps: float64, one for each."""
+        raise NotImplementedError  # every entry has its own
+
+    def to_dict(self) -> dict[str, Any]:
+        """The specification, as files hold it."""
+        found = {f.name: as_data(getattr(self, f.name)) for f in fields(self)}
+        return {"schedule": self.name} | found
+
+
+def as_data(value: Any) -> Any:
+    """A number as Python's own; a schedule as a mapping, which :func:`from_dict` reads."""
+    if isinstance(value, Schedule):
+        return value.to_dict()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+SCHEDULES: dict[str, type[Schedule]] = {}
+
+
+def register(entry: type[Schedule]) -> type[Schedule]:
+    """Add a schedule under its name.
+
+    Raises:
+        ValueError: if the name is taken.
+    """
+    if entry.name in SCHEDULES:
+        raise ValueError(f"the schedule {entry.name!r} exists already")
+    SCHEDULES[entry.name] = entry
+    return entry
+
+
+def from_dict(data: Any) -> Any:
+    """The schedule that :meth:`Schedule.to_dict` wrote; anything else as it is.
+
+    Raises:
+        ValueError: for an unknown schedule, or values outside its ranges.
+    """
+    if not isinstance(data, dict) or "schedule" not in data:
+        return data
+    options = dict(data)
+    name = options.pop("schedule")
+    if not isinstance(name, str) or name not in SCHEDULES:
+        raise ValueError(f"unknown schedule {name!r}; there are {', '.join(sorted(SCHEDULES))}")
+    try:
+        return SCHEDULES[name](**{key: from_dict(value) for key, value in options.items()})
+    except TypeError as error:
+        raise ValueError(f"the schedule {name!r} cannot be read: {error}") from None

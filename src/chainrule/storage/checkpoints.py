@@ -1,0 +1,164 @@
+"""Checkpoint files: a training as far as it has come, in one safetensors file.
+
+Its header names the format with its version, and holds as JSON the specification of the network and
+what else is plain; weights and other arrays are tensors beside the parameters. A checksum covers
+all of it. Nothing in such a file is code, and nothing is ever unpickled. What the plain values and
+the arrays mean, :mod:`chainrule.training.resuming` knows.
+"""
+
+import json
+import os
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.dtypes import REALS
+from chainrule.network import Network
+from chainrule.optimizers import OPTIMIZERS, Optimizer
+from chainrule.storage import networks
+from chainrule.storage.networks import CHECKPOINT, write_whole
+
+VERSION = 1
+PARAMETERS = "parameters/"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a checkpoint file holds.
+
+    Attributes:
+        network: with its parameters.
+        plain: what can be written as JSON.
+        arrays: by name.
+    """
+
+    network: Network
+    plain: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+
+def check_registered(network: Network, optimizer: Optimizer) -> None:
+    """Refuse what could not be read again.
+
+    Raises:
+        ValueError: if an activation, initializer or optimizer is in no registry.
+    """
+    networks.check_registered(network)
+    if OPTIMIZERS.get(optimizer.name) is not type(optimizer):
+        raise ValueError(f"the optimizer {optimizer.name!r} is not registered")
+
+
+def write(path: Path, content: Content) -> None:
+    """Write a checkpoint, which appears whole or not at all.
+
+    Raises:
+        OSError: if it cannot be written.
+        ValueError: if it could not be read again.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    networks.check_registered(content.network)
+    parameters = {PARAMETERS + name: value for name, value in content.network.parameters.items()}
+    tensors = {
+        name: np.ascontiguousarray(value)
+        for name, value in (parameters | dict(content.arrays)).items()
+    }
+    texts = {
+        "format": f"{CHECKPOINT}{VERSION}",
+        "network": json.dumps(content.network.to_dict()),
+        "training": json.dumps(content.plain),
+    }
+    write_whole(path, to_bytes(tensors, texts | {"checksum": _checksum(texts, tensors)}))
+
+
+def read(path: str | os.PathLike[str]) -> Content:
+    """Read a checkpoint.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no checkpoint, damaged, or written by a newer version.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), framework="numpy") as file:
+            texts = dict(file.metadata() or {})
+            _check_format(path, texts.get("format", ""))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is not a checkpoint, or damaged: {error}") from None
+    if texts.pop("checksum", "") != _checksum(texts, tensors):
+        raise ValueError(f"{path} is damaged: its checksum does not fit what it holds")
+    try:
+        specification, plain = json.loads(texts["network"]), json.loads(texts["training"])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} holds no readable description: {error}") from None
+    if not isinstance(plain, dict):
+        raise ValueError(f"{path} holds no readable description of a training")
+    parameters = {
+        name.removeprefix(PARAMETERS): tensors.pop(name)
+        for name in list(tensors)
+        if name.startswith(PARAMETERS)
+    }
+    return Content(networks.assemble(path, specification, parameters), plain, tensors)
+
+
+def plain(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+    """What a checkpoint holds as JSON, without reading its tensors or proving them.
+
+    Raises:
+        ValueError: if it is no checkpoint.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), framework="numpy") as file:
+            texts = dict(file.metadata() or {})
+        _check_format(path, texts.get("format", ""))
+        found = json.loads(texts["training"])
+    except (SafetensorError, KeyError, RecursionError) as error:
+        raise ValueError(f"{path} is not a checkpoint, or damaged: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no readable description of a training")
+    return found
+
+
+def _check_format(path: str | os.PathLike[str], name: str) -> None:
+    if name == networks.FORMAT:
+        raise ValueError(f"{path} is a network file without a training: read it with load")
+    found = re.fullmatch(re.escape(CHECKPOINT) + r"(\d{1,9})", name)
+    if not found:
+        raise ValueError(f"{path} is not a checkpoint")
+    if int(found[1]) > VERSION:
+        raise ValueError(
+            f"{path} is a checkpoint of the version {found[1]}, and this is a chainrule that reads "
+            f"those up to {VERSION}: a newer one is needed"
+        )
+
+
+def _checksum(texts: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> str:
+    """Over everything: texts, and names, types, shapes and bytes of the tensors."""
+    value = zlib.crc32(json.dumps(sorted(texts.items())).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        value = zlib.crc32(f"{name} {tensor.dtype} {tensor.shape}".encode(), value)
+        value = zlib.crc32(tensor.reshape(-1).view(np.uint8).data, value)
+    return f"{value:08x}"
+
+
+def check_vector(name: str, array: Any, dtype: str | None = None) -> np.ndarray:
+    """One of the arrays, which must be a vector of real numbers, of this type if one is named.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.name not in REALS:
+        raise ValueError(f"{name} is no vector of real numbers")
+    if dtype is not None and array.dtype != REALS[dtype]:
+        raise ValueError(f"{name} is of the type {array.dtype}, not {dtype}")
+    return array
