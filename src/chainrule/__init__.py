@@ -41,6 +41,7 @@ _WHERE = {
     ),
     "chainrule.glass.trace": ("trace",),
     "chainrule.glass.gradcheck": ("gradcheck",),
+    "chainrule.glass.checkup": ("Checkups", "checkup"),
     "chainrule.glass.profile": ("profile",),
     "chainrule.storage.networks": ("load", "save"),
     "chainrule.metrics": ("decide", "one_hot"),
