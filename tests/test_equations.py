@@ -169,11 +169,7 @@ VALUES = {
 }
 
 
-# Draws are tested where kernels make them.
-DRAWS = ("uniform", "normal")
-
-
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o not in DRAWS])
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_operation_computes_what_it_says_in_numpy_and_in_jax(operation, jax):
     arguments, right = VALUES[operation]
     names = [f"v{n}" for n in range(len(arguments))]

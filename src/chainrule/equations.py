@@ -179,39 +179,16 @@ OPERATIONS = {
     ),
     "sum_rows": Operation(lambda xp, x: xp.sum(x, axis=0), "Σᵢ {}", PREFIX, (PREFIX,)),
     "sum_all": Operation(lambda xp, x: xp.sum(x), "Σ {}", PREFIX, (PREFIX,)),
-    "logsumexp": Operation(_logsumexp, "ln Σₖ exp({})", ATOM, (LOOSE,)),
-    "max_outputs_column": Operation(
-        lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", PREFIX, (ATOM,)
-    ),
-}  # fmt: skip
-
-
-def _key(seed: Any, site: Any, step: Any, rows: Any) -> Any:
-    """The keys of the draws of some rows, by the very functions that kernels are made of."""
-    return random.row_key(int(seed), int(site), int(step), np.asarray(rows, np.int64)[:, None])
-
-
-def _uniform(_xp: Any, seed: Any, site: Any, step: Any, rows: Any, like: Any) -> Any:
-    with np.errstate(over="ignore"):
-        return random.unit_uniform(_key(seed, site, step, rows), np.arange(like.shape[1]))
-
-
-def _normal(_xp: Any, seed: Any, site: Any, step: Any, rows: Any, like: Any) -> Any:
-    with np.errstate(over="ignore"):
-        return np.vectorize(random.unit_normal)(
-            _key(seed, site, step, rows), np.arange(like.shape[1])
-        )
-
-
-OPERATIONS |= {
-    "uniform": Operation(_uniform, "U[0, 1)", ATOM, (LOOSE,) * 5),
-    "normal": Operation(_normal, "N(0, 1)", ATOM, (LOOSE,) * 5),
     "mean_rows": Operation(lambda xp, x: xp.mean(x, axis=0), "meanᵢ {}", PREFIX, (PREFIX,)),
     "mean_outputs": Operation(lambda xp, x: xp.mean(x, axis=-1), "meanₖ {}", PREFIX, (PREFIX,)),
     "mean_outputs_column": Operation(
         lambda xp, x: xp.mean(x, axis=-1, keepdims=True), "meanₖ {}", PREFIX, (PREFIX,)
     ),
-}
+    "logsumexp": Operation(_logsumexp, "ln Σₖ exp({})", ATOM, (LOOSE,)),
+    "max_outputs_column": Operation(
+        lambda xp, x: xp.max(x, axis=-1, keepdims=True), "maxₖ {}", PREFIX, (ATOM,)
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

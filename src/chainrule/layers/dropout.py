@@ -26,11 +26,11 @@ LETTERS = {"rate": "ρ", "deviation": "σ"}
 
 def drawn(distribution: str, like: Expression) -> Expression:
     """A number for each row and unit, in the shape of a value."""
-    return apply(distribution, seed, site, t, row, like)
+    return apply(distribution, like, site, seed, t, row)
 
 
 def kept(yes: Any) -> Expression:
-    return apply("where", apply("at_least", drawn("uniform", mask), rate), yes, 0)
+    return apply("where", apply("at_least", drawn("uniforms", mask), rate), yes, 0)
 
 
 @kernel(Equation("mask", kept(1 / (1 - rate))))
@@ -52,7 +52,7 @@ def keep_mask(mask: Matrix, rate: Scalar, site: Constant, context: Context) -> N
             mask[i, k] = real(1) if unit_uniform(key, k) >= p else real(0)
 
 
-@kernel(Equation("noise", sigma * drawn("normal", noise)))
+@kernel(Equation("noise", sigma * drawn("normals", noise)))
 def draw_noise(noise: Matrix, deviation: Scalar, site: Constant, context: Context) -> None:
     s = real(deviation)
     for i in range(noise.shape[0]):
