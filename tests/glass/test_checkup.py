@@ -47,6 +47,28 @@ def test_the_gradient_vanishes_in_ten_logistic_layers_and_not_with_relu_and_he(d
     assert cr.checkup(deep("relu", "he_normal"), *digits).ok
 
 
+def test_the_gradient_does_not_vanish_behind_batch_norm(digits):
+    layers = [layer for _ in range(9) for layer in (cr.Dense(32, "logistic"), cr.BatchNorm())]
+    assert cr.checkup(network(*layers, seed=0), *digits).ok
+
+
+def test_layers_of_every_kind_and_those_inside_blocks_are_listed(digits):
+    block = cr.Residual([cr.Dense(16, "relu"), cr.Dense(16)])
+    net = network(cr.Dense(16), cr.PReLU(), cr.Dropout(0.2), block, cr.LayerNorm(), seed=0)
+    found = cr.checkup(net, *digits)
+    assert [h.layer for h in found.layers] == [
+        "dense1", "prelu1", "dropout1", "residual1.dense1", "residual1.dense2", "residual1",
+        "layer_norm1", "dense2",
+    ]  # fmt: skip
+    assert found["residual1.dense1"].dead is not None
+    assert set(found["layer_norm1"].gradients) == {"layer_norm1.gamma", "layer_norm1.beta"}
+    assert found["dropout1"].delta is None
+    assert found["dense1"].ratio == pytest.approx(
+        found["dense1"].delta / found["residual1.dense1"].delta
+    )
+    assert found.ok
+
+
 def test_large_weights_let_values_and_gradients_explode(digits):
     found = cr.checkup(deep("relu", "normal(0, 3)"), *digits)
     assert [kind for kind, _ in kinds(found)] == ["exploding_gradient", "exploding_values"]
@@ -65,13 +87,13 @@ def test_units_that_are_dead_for_every_row_are_counted(digits):
     assert "leaky_relu" in found.findings[0].sentence
 
 
+@np.errstate(all="ignore")
 def flat(entry):
-    """On how many sides a function is flat, from its limits' own definition: f(z) there."""
-    return sum(
-        abs(float(entry.equation.evaluate({"z": np.float64(s * 60), "k": entry.k or 0.0}))
-            - float(entry.equation.evaluate({"z": np.float64(s * 50), "k": entry.k or 0.0}))) < 1e-2
-        for s in (-1, 1)
-    )  # fmt: skip
+    """On how many sides a function is flat: whether it hardly differs between two far points."""
+    k = entry.k or 0.0
+    f = [[float(entry.equation.evaluate({"z": np.float64(side * far), "k": k}))
+          for far in (50, 60)] for side in (-1, 1)]  # fmt: skip
+    return sum(abs(near - far) < 1e-2 for near, far in f)
 
 
 ELEMENTWISE = [e for e in activations if e.pullback is not None]

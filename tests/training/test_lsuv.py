@@ -33,6 +33,18 @@ def test_each_matrix_stays_a_multiple_of_an_orthogonal_one():
         np.testing.assert_allclose(sizes, sizes[0], rtol=1e-10)
 
 
+def test_layers_of_other_kinds_stay_and_those_inside_blocks_are_scaled():
+    block = cr.Residual([cr.Dense(8, "relu", name="inner"), cr.Dense(8)])
+    layers = [cr.Dense(8, "tanh"), cr.BatchNorm(), cr.Dropout(0.1), block, cr.Dense(2)]
+    net = cr.Network(layers, inputs=6, seed=0)
+    kept = {name: v.copy() for name, v in net.parameters.items() if not name.endswith(".W")}
+    found = cr.lsuv(net, RAW)
+    assert list(found) == ["dense1.z", "residual1.inner.z", "residual1.dense2.z", "dense2.z"]
+    assert all(abs(v - 1) <= 0.02 for v in found.values())
+    for name, value in kept.items():
+        np.testing.assert_array_equal(net.parameters[name], value, err_msg=name)
+
+
 def test_biases_are_kept_and_take_more_than_one_scaling():
     net = network(biases="normal(0, 0.3)", dtype="float64")
     before = net.parameters["b2"].copy()
