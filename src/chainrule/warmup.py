@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from chainrule import dataflow
+from chainrule import dataflow, penalties
 from chainrule.activations import activations
 from chainrule.augmentation import kernels as augmentation
 from chainrule.engine import cache
 from chainrule.engine.dtypes import REALS, real_dtype
 from chainrule.engine.executor import compiled_wait, compiled_walk
 from chainrule.engine.kernel import Kernel
+from chainrule.engine.products import product_address
 from chainrule.layers import LAYERS
 from chainrule.losses import losses
 from chainrule.optimizers import OPTIMIZERS
@@ -48,6 +49,7 @@ def kernels() -> list[Kernel]:
     # The gather itself is a template: what runs is made of it, for each type of source.
     found += [k for k in _declared_in(dataflow) if k is not dataflow.gather]
     found += [dataflow.gather_from(dtype, False) for dtype in REALS]
+    found += _declared_in(penalties)
     found += [k for k in _declared_in(augmentation) if k is not augmentation.gather_partners]
     found += [augmentation.partners_from(dtype, False) for dtype in REALS]
     return list(dict.fromkeys(found))
@@ -95,6 +97,7 @@ def warmup(dtypes: Sequence[str] = ("float32", "float64"), report: Report | None
     start = time.perf_counter()
     work: list[tuple[str, Callable[[], object]]] = [
         ("walk", compiled_walk), ("wait", compiled_wait),
+        *((f"product {dtype}", _product(dtype)) for dtype in chosen),
         *((f"{kernel.name} {dtype}", _compiler(kernel, dtype))
           for dtype in chosen for kernel in kernels()),
     ]  # fmt: skip
@@ -103,6 +106,10 @@ def warmup(dtypes: Sequence[str] = ("float32", "float64"), report: Report | None
             report(done, len(work), name)
         compile_it()
     return Warmup(len(work), time.perf_counter() - start, cache.folder())
+
+
+def _product(dtype: str) -> Callable[[], object]:
+    return lambda: product_address(dtype)
 
 
 def _compiler(kernel: Kernel, dtype: str) -> Callable[[], object]:

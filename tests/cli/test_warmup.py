@@ -2,6 +2,7 @@
 
 import pytest
 
+import chainrule as cr
 from chainrule import dataflow, warmup
 from chainrule.activations import Activation, activations
 from chainrule.cli.main import run
@@ -9,7 +10,7 @@ from chainrule.engine import cache
 from chainrule.engine.kernel import Kernel
 from chainrule.layers import dense
 from chainrule.losses import losses
-from chainrule.lowering import lower
+from chainrule.lowering import Regime, lower
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS
 
@@ -49,6 +50,20 @@ def test_the_list_holds_what_each_entry_needs():
     assert dataflow.gather not in found
 
 
+@pytest.mark.parametrize(
+    "regime",
+    [
+        {"penalty": cr.L2(0.1), "clip": cr.ClipNorm(1.0), "constraint": cr.MaxNorm(1.0)},
+        {"penalty": cr.L1(0.1, per_example=True), "clip": cr.ClipGlobalNorm(1.0)},
+        {"clip": cr.ClipValue(1.0)},
+    ],
+)
+def test_the_list_holds_what_keeps_weights_and_gradients_small(regime):
+    net = Network([dense.Dense(2)], "mse", inputs=3)
+    program = lower(net, "train", 4, OPTIMIZERS["adam"](), regime=Regime(**regime))
+    assert {i.kernel for i in program.instructions} <= set(warmup.kernels())
+
+
 @pytest.mark.parametrize("loss", losses.names())
 @pytest.mark.parametrize("purpose", ["predict", "evaluate", "train"])
 def test_the_list_holds_every_kernel_of_a_program(loss, purpose):
@@ -72,14 +87,16 @@ def test_every_kernel_is_compiled_for_each_dtype_and_reported(few):
     done = warmup.warmup(report=lambda *words: reported.append(words))
     names = ["affine", "bias_gradient", "add"]
     assert few == [(n, dtype) for dtype in ("float32", "float64") for n in names]
-    assert done.kernels == 8  # with the walk and the wait
+    assert done.kernels == 10  # with the walk, the wait and the products of both dtypes
     assert done.folder == cache.folder()
-    assert [(k, of) for k, of, _ in reported] == [(k, 8) for k in range(8)]
-    assert reported[2][2] == "affine float32"
+    assert [(k, of) for k, of, _ in reported] == [(k, 10) for k in range(10)]
+    assert [name for *_, name in reported[2:5]] == [
+        "product float32", "product float64", "affine float32",
+    ]  # fmt: skip
 
 
 def test_one_dtype_and_none_that_there_is(few):
-    assert warmup.warmup(["float64", "float64"]).kernels == 5
+    assert warmup.warmup(["float64", "float64"]).kernels == 6
     assert {dtype for _, dtype in few} == {"float64"}
     with pytest.raises(ValueError, match="dtype must be 'float32' or 'float64'"):
         warmup.warmup(["float16"])
@@ -88,9 +105,9 @@ def test_one_dtype_and_none_that_there_is(few):
 def test_the_command_says_how_many_and_where(few, capsys):
     assert run(["warmup"]) == 0
     printed = capsys.readouterr()
-    assert printed.out.startswith("8 kernels are ready after ")
+    assert printed.out.startswith("10 kernels are ready after ")
     assert str(cache.folder()) in printed.out
-    assert printed.err.splitlines()[0] == "0 of 8: walk"
+    assert printed.err.splitlines()[0] == "0 of 10: walk"
 
 
 def test_the_command_where_nothing_can_be_kept(few, capsys, monkeypatch):

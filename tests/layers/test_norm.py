@@ -87,6 +87,19 @@ def test_training_and_prediction_equal_pytorchs(batch):
     )
 
 
+def test_prediction_normalises_by_the_running_statistics():
+    net = network(cr.BatchNorm())
+    net.parameters["batch_norm1.mean"] = [1.0, -2.0, 0.5, 3.0]
+    net.parameters["batch_norm1.variance"] = [0.5, 4.0, 1.0, 9.0]
+    p = net.parameters
+    xhat = (X - p["batch_norm1.mean"]) / np.sqrt(p["batch_norm1.variance"] + 1e-5)
+    a = xhat * p["batch_norm1.gamma"] + p["batch_norm1.beta"]
+    right = a @ p["dense1.W"] + p["dense1.b"]
+    np.testing.assert_allclose(net.predict(X), right, rtol=1e-12, atol=1e-13)
+    one_by_one = np.concatenate([net.predict(x) for x in X])  # without a batch to depend on
+    np.testing.assert_allclose(one_by_one, right, rtol=1e-12, atol=1e-13)
+
+
 def test_running_statistics_follow_by_formula():
     net = network(cr.BatchNorm(momentum=0.3))
     cr.train(net, X, Y, epochs=1, batch_size=None, optimizer=cr.GradientDescent(1e-9))
