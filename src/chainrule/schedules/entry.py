@@ -1,5 +1,6 @@
 """What all schedules have in common: immutable functions of the step, found by name."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -62,7 +63,7 @@ def positive(x: float) -> bool:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(ABC):
     """What all schedules have in common.
 
     Attributes:
@@ -83,9 +84,9 @@ class Schedule:
             raise ValueError(f"{field} of {self.name} must be {allowed}, not {value!r}")
         amount(self.name, field, value, allowed, fits)
 
+    @abstractmethod
     def values(self, at: Steps) -> np.ndarray:
         """The values at some steps: float64, one for each."""
-        raise NotImplementedError  # every entry has its own
 
     def to_dict(self) -> dict[str, Any]:
         """The specification, as files hold it."""
