@@ -5,6 +5,8 @@ step, a resumed run and another number of threads see the same.
 """
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -94,7 +96,7 @@ def alpha_dropout_gradient(dx: Flat, da: Flat, mask: Flat, rate: Scalar, context
         dx[i] = balance * (da[i] * mask[i])
 
 
-class _Noisy:
+class _Noisy(ABC):
     """What these layers have in common: no parameters, as many outputs as inputs."""
 
     kind: ClassVar[str]
@@ -109,6 +111,27 @@ class _Noisy:
 
     def output_activations(self) -> tuple[Activation, ...]:
         return (activations["linear"],)
+
+    def forward(self, builder: Builder, path: str, x: Buffer) -> Buffer:
+        if not builder.training:
+            return x
+        out = builder.value(f"{path}.a", x.columns)
+        pull_back = self._draw(builder, path, x, out)
+
+        def backward() -> None:
+            if builder.has_gradient(out):
+                da = builder.gradient(out)
+                pull_back(da, builder.contribution(x))
+
+        if builder.needs_gradient(x):
+            builder.on_backward(backward)
+        return out
+
+    @abstractmethod
+    def _draw(
+        self, builder: Builder, path: str, x: Buffer, out: Buffer
+    ) -> Callable[[Buffer, Buffer], None]:
+        """Emit the draw and what it does to x; what emits dx from da, given both."""
 
     def _written(self, **values: Any) -> dict[str, Any]:
         plain = {k: as_data(v) for k, v in values.items()}
@@ -142,22 +165,14 @@ class Dropout(_Noisy):
         amount("Dropout", "rate", self.rate, "in [0, 1)", lambda p: 0 <= p < 1)
         checked_name(self.name)
 
-    def forward(self, builder: Builder, path: str, x: Buffer) -> Buffer:
-        if not builder.training:
-            return x
+    def _draw(
+        self, builder: Builder, path: str, x: Buffer, out: Buffer
+    ) -> Callable[[Buffer, Buffer], None]:
         rate = builder.scalar(f"{path}.rate", self.rate)
         mask = builder.value(f"{path}.mask", x.columns)
-        out = builder.value(f"{path}.a", x.columns)
         builder.emit(dropout_mask, mask=mask, rate=rate, site=builder.site())
         builder.emit(multiply, a=out, x=x, mask=mask)
-        if builder.needs_gradient(x):
-            builder.on_backward(lambda: self._backward(builder, x, mask, out))
-        return out
-
-    def _backward(self, builder: Builder, x: Buffer, mask: Buffer, out: Buffer) -> None:
-        if builder.has_gradient(out):
-            da = builder.gradient(out)
-            builder.emit(multiply, a=builder.contribution(x), x=da, mask=mask)
+        return lambda da, dx: builder.emit(multiply, a=dx, x=da, mask=mask)
 
     def to_dict(self) -> dict[str, Any]:
         return self._written(rate=self.rate)
@@ -190,26 +205,16 @@ class AlphaDropout(_Noisy):
         amount("AlphaDropout", "rate", self.rate, "in [0, 1)", lambda p: 0 <= p < 1)
         checked_name(self.name)
 
-    def forward(self, builder: Builder, path: str, x: Buffer) -> Buffer:
-        if not builder.training:
-            return x
+    def _draw(
+        self, builder: Builder, path: str, x: Buffer, out: Buffer
+    ) -> Callable[[Buffer, Buffer], None]:
         rate = builder.scalar(f"{path}.rate", self.rate)
         mask = builder.value(f"{path}.mask", x.columns)
-        out = builder.value(f"{path}.a", x.columns)
         builder.emit(keep_mask, mask=mask, rate=rate, site=builder.site())
         builder.emit(alpha_dropout_value, a=out, x=x, mask=mask, rate=rate)
-        if builder.needs_gradient(x):
-            builder.on_backward(lambda: self._backward(builder, x, mask, rate, out))
-        return out
-
-    def _backward(
-        self, builder: Builder, x: Buffer, mask: Buffer, rate: Buffer, out: Buffer
-    ) -> None:
-        if builder.has_gradient(out):
-            da = builder.gradient(out)
-            builder.emit(
-                alpha_dropout_gradient, dx=builder.contribution(x), da=da, mask=mask, rate=rate
-            )
+        return lambda da, dx: builder.emit(
+            alpha_dropout_gradient, dx=dx, da=da, mask=mask, rate=rate
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return self._written(rate=self.rate)
@@ -241,22 +246,14 @@ class GaussianNoise(_Noisy):
                lambda s: s >= 0)  # fmt: skip
         checked_name(self.name)
 
-    def forward(self, builder: Builder, path: str, x: Buffer) -> Buffer:
-        if not builder.training:
-            return x
+    def _draw(
+        self, builder: Builder, path: str, x: Buffer, out: Buffer
+    ) -> Callable[[Buffer, Buffer], None]:
         deviation = builder.scalar(f"{path}.deviation", self.deviation)
         noise = builder.value(f"{path}.noise", x.columns)
-        out = builder.value(f"{path}.a", x.columns)
         builder.emit(draw_noise, noise=noise, deviation=deviation, site=builder.site())
         builder.emit(add, out=out, x=x, y=noise)
-        if builder.needs_gradient(x):
-            builder.on_backward(lambda: self._backward(builder, x, out))
-        return out
-
-    def _backward(self, builder: Builder, x: Buffer, out: Buffer) -> None:
-        if builder.has_gradient(out):
-            da = builder.gradient(out)
-            builder.emit(pass_on, a=builder.contribution(x), x=da)
+        return lambda da, dx: builder.emit(pass_on, a=dx, x=da)
 
     def to_dict(self) -> dict[str, Any]:
         return self._written(deviation=self.deviation)
