@@ -32,6 +32,8 @@ _WHERE = {
     "chainrule.training.callbacks": (
         "Checkpoint", "Converged", "EarlyStopping", "HistoryFile", "Reached", "TimeLimit",
     ),
+    "chainrule.estimators.classifier": ("MLPClassifier",),
+    "chainrule.estimators.regressor": ("MLPRegressor",),
     "chainrule.glass.trace": ("trace",),
     "chainrule.glass.gradcheck": ("gradcheck",),
     "chainrule.glass.checkup": ("Checkups", "checkup"),

@@ -75,7 +75,7 @@ class Momentum(Optimizer):
 
     Args:
         learning_rate: η > 0.
-        momentum: μ, the share of the last step that goes on, in [0, 1).
+        momentum: μ, the share of the last step that goes on, in [0, 1].
 
     Raises:
         ValueError: for a value outside its range.
@@ -105,7 +105,7 @@ class Nesterov(Optimizer):
 
     Args:
         learning_rate: η > 0.
-        momentum: μ, the share of the last step that goes on, in [0, 1).
+        momentum: μ, the share of the last step that goes on, in [0, 1].
 
     Raises:
         ValueError: for a value outside its range.

@@ -63,10 +63,11 @@ class Allowed:
 POSITIVE = Allowed("a positive number", lambda x: x > 0)
 NOT_NEGATIVE = Allowed("a number of at least 0", lambda x: x >= 0)
 SHARE = Allowed("in [0, 1)", lambda x: 0 <= x < 1)
+UP_TO_ONE = Allowed("in [0, 1]", lambda x: 0 <= x <= 1)
 
 #: What each hyperparameter may be, by its name.
 ALLOWED: Mapping[str, Allowed] = {
-    "learning_rate": POSITIVE, "momentum": SHARE, "rho": SHARE, "beta1": SHARE, "beta2": SHARE,
+    "learning_rate": POSITIVE, "momentum": UP_TO_ONE, "rho": SHARE, "beta1": SHARE, "beta2": SHARE,
     "epsilon": POSITIVE, "weight_decay": NOT_NEGATIVE,
 }  # fmt: skip
 

@@ -98,6 +98,7 @@ class InverseScaling(Schedule):
         power: at least 0.
         by: ``"step"``, ``"epoch"`` or ``"example"``: updates made; epochs completed; examples seen
             in completed epochs, as scikit-learn's ``invscaling`` counts them.
+        start: what t begins with, a whole number: what was counted before this training.
 
     Source: Robbins, Monro, 1951; scikit-learn's ``learning_rate="invscaling"``.
 
@@ -107,6 +108,7 @@ class InverseScaling(Schedule):
 
     power: float = 0.5
     by: str = "step"
+    start: int = 0
     name: ClassVar[str] = "inverse_scaling"
     source: ClassVar[str] = "Robbins, Monro, 1951; scikit-learn, invscaling"
 
@@ -117,11 +119,12 @@ class InverseScaling(Schedule):
             raise ValueError(
                 f"by of {self.name} must be 'step', 'epoch' or 'example', not {self.by!r}"
             )
+        whole(f"start of {self.name}", self.start, 0)
 
     def values(self, at: Steps) -> np.ndarray:
         epochs = np.floor(at.epoch)
         t = {"step": at.step, "epoch": epochs, "example": epochs * at.rows}[self.by]
-        return np.asarray(self.initial / (1.0 + t) ** self.power)
+        return np.asarray(self.initial / (1.0 + self.start + t) ** self.power)
 
 
 @register
@@ -150,6 +153,7 @@ class ReduceOnPlateau(Schedule):
     minimum: float = 0.0
     monitor: str = "loss"
     name: ClassVar[str] = "reduce_on_plateau"
+    watching: ClassVar[bool] = True
     source: ClassVar[str] = "PyTorch, ReduceLROnPlateau"
 
     def __post_init__(self) -> None:

@@ -68,11 +68,14 @@ class Schedule(ABC):
 
     Attributes:
         initial: the value that the others are multiples of, at least 0.
+        watching: whether the values depend on the figures of the epochs, so that they are asked
+            for anew after each.
     """
 
     initial: float
 
     name: ClassVar[str]
+    watching: ClassVar[bool] = False
     source: ClassVar[str] = ""
 
     def __post_init__(self) -> None:

@@ -38,7 +38,8 @@ class History(Mapping[str, list[float]]):
             self._columns.setdefault(name, [math.nan] * before)
         for name, values in self._columns.items():
             values.extend(columns.get(name, unknown))
-        self._of_last = tuple(columns)
+        if epochs or not self._of_last:
+            self._of_last = tuple(columns)
 
     def first(self, epochs: int) -> "History":
         """A history of its own of the first epochs."""
@@ -109,6 +110,7 @@ class Result:
     Attributes:
         history: the figures of each epoch, those of the state that it went on from included.
         state: to go on from, with ``train(..., state=result.state)``.
+        loss: that of the last epoch; of the point reached for L-BFGS, also without an iteration.
         stopped: why it ended: ``"epochs"``, what a condition said, or ``"interrupted"``.
         seconds: how long it took.
         threads: how many threads ran.
@@ -117,6 +119,7 @@ class Result:
 
     history: History = field(default_factory=History)
     state: TrainingState | None = None
+    loss: float = math.nan
     stopped: str = "epochs"
     seconds: float = 0.0
     threads: int = 1

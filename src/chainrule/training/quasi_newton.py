@@ -39,6 +39,7 @@ class LBFGS:
         gradient_tolerance: converged when no element of the gradient is larger, at least 0.
         memory: pairs of steps and gradients that H is made of, at least 1.
         line_search: evaluations of one line search at most, at least 1.
+        max_evaluations: evaluations of the loss in all, about, at least 1; None sets no limit.
 
     Raises:
         ValueError: for a value outside its range.
@@ -59,11 +60,12 @@ class LBFGS:
     gradient_tolerance: float = 1e-5
     memory: int = 10
     line_search: int = 20
+    max_evaluations: int | None = None
     name: ClassVar[str] = "lbfgs"
 
     def __post_init__(self) -> None:
-        for name in ("max_iterations", "memory", "line_search"):
-            if name != "max_iterations" or self.max_iterations is not None:
+        for name in ("max_iterations", "memory", "line_search", "max_evaluations"):
+            if not (name.startswith("max_") and getattr(self, name) is None):
                 whole(f"{name} of {self.name}", getattr(self, name))
         for name in ("tolerance", "gradient_tolerance"):
             value = getattr(self, name)
@@ -137,19 +139,24 @@ def _iterate(
     def accepted(intermediate_result: Any) -> None:
         nonlocal stopped
         network.vector[:] = intermediate_result.x
-        stopped = watch(state.epoch + 1, state.step + 1, float(intermediate_result.fun))
+        stopped = watch(state.epoch + 1, state.step + 1, np.array([intermediate_result.fun]))
         if stopped:
             raise StopIteration
 
+    evaluations = method.max_evaluations or iterations * (method.line_search + 1) + 1
     found = minimize(
         loss, network.vector.astype(np.float64), jac=True, method="L-BFGS-B", callback=accepted,
         options={
-            "maxiter": iterations, "maxfun": iterations * (method.line_search + 1) + 1,
+            "maxiter": iterations, "maxfun": evaluations,
             "ftol": method.tolerance, "gtol": method.gradient_tolerance,
             "maxcor": method.memory, "maxls": method.line_search,
         },
     )  # fmt: skip
-    if stopped or found.status == LIMIT:
+    result.loss = float(found.fun)
+    if stopped or (found.status == LIMIT and found.nit >= iterations):
+        return
+    if found.status == LIMIT:
+        result.stopped = f"evaluations: {found.nfev} in {found.nit} iterations"
         return
     reason = found.message.partition(":")[2].strip().lower()
     ended = "converged" if found.status == CONVERGED else "no further fall"

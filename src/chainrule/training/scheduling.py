@@ -45,7 +45,7 @@ def values_of(
 
 def watches(program: Program) -> bool:
     """Whether a schedule depends on the figures of the epochs."""
-    return any(isinstance(s, ReduceOnPlateau) for s in program.schedules.values())
+    return any(schedule.watching for schedule in program.schedules.values())
 
 
 def check_monitors(program: Program, figures: Sequence[str]) -> None:

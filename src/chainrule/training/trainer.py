@@ -185,6 +185,7 @@ def train(
     finally:
         state.epoch, state.step = executor.epoch, executor.step
         result.seconds, result.threads = time.perf_counter() - start, executor.threads
+        result.loss = result.history.last().get("loss", result.loss)
     result.best_epoch = watch.finish()
     return result
 
@@ -197,20 +198,22 @@ def _run(
     last = first + epochs
     rows = task.rows if task.network.loss and task.network.loss.mean else 1
     watching = watches(executor.program)
-    if not (callbacks or progress or task.metrics or task.validation or watching):
-        try:
-            executor.run(last)
-        finally:
-            result.history.extend_losses(executor.losses[: executor.epoch - first] / rows)
-        return
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(Progress(last, first)) if progress else None
         watch = Watch(task, result, callbacks, stack, bar)
         while executor.epoch < last:
             number = executor.epoch
-            executor.run(number + 1)
-            loss = float(executor.losses[number - first] / rows)
-            stop = watch(executor.epoch, executor.step, loss)
+            together = 1 if watching else min(watch.together(), last - number)
+            try:
+                executor.run(number + together)
+            except (KeyboardInterrupt, NotFiniteError):
+                # As many epochs are in the history as were completed.
+                result.history.extend_losses(
+                    executor.losses[number - first : executor.epoch - first] / rows
+                )
+                raise
+            losses = executor.losses[number - first : executor.epoch - first] / rows
+            stop = watch(executor.epoch, executor.step, losses)
             if watching:
                 executor.reschedule()
             if stop:

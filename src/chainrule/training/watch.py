@@ -2,6 +2,8 @@
 
 import contextlib
 
+import numpy as np
+
 from chainrule.prediction import Evaluator, Predictor
 from chainrule.training.callbacks import Callbacks
 from chainrule.training.history import Result
@@ -28,14 +30,30 @@ class Watch:
         self._result, self._state, self._callbacks = result, result.state, callbacks
         self._figures, self._bar = _Figures(task, stack), bar
 
-    def __call__(self, epoch: int, step: int, loss: float) -> bool:
-        """Note that ``epoch`` epochs are completed; whether the training is to stop."""
+    def together(self) -> int:
+        """How many epochs may pass before it is called again."""
+        if self._figures or self._bar:
+            return 1
+        return self._callbacks.together()
+
+    def __call__(self, epoch: int, step: int, losses: np.ndarray) -> bool:
+        """Note that ``epoch`` epochs are completed; whether the training is to stop.
+
+        Args:
+            epoch: how many epochs are completed.
+            step: how many updates were made.
+            losses: those of the epochs since the last call; several only if :meth:`together` said
+                so.
+        """
         self._state.epoch, self._state.step = epoch, step
-        found = {"loss": loss}
+        found: dict[str, float] = {}
         try:
-            found |= self._figures.compute()
+            found = self._figures.compute() if self._figures else {}
         finally:  # an interruption leaves as many epochs in the history as were trained
-            self._result.history.append(found)
+            if found:
+                self._result.history.append({"loss": float(losses[-1])} | found)
+            else:
+                self._result.history.extend_losses(losses)
         if self._bar:
             self._bar.show(epoch, self._result.history)
         reason = self._callbacks()
@@ -57,6 +75,9 @@ class _Figures:
             self._evaluator = stack.enter_context(Evaluator(task.network, seen.X, seen.y))
         if task.metrics:
             self._predictor = stack.enter_context(Predictor(task.network, seen.X))
+
+    def __bool__(self) -> bool:
+        return self._evaluator is not None or self._predictor is not None
 
     def compute(self) -> dict[str, float]:
         figures = {}

@@ -222,12 +222,22 @@ class Converged:
     def start(self, figures: Sequence[str] | None = None) -> None:
         check_figure("Converged", self.monitor, figures)
         self._best = Best(False, self.min_delta)
+        self._seen = 0
 
-    def begin(self, _epoch: Epoch) -> str | None:
+    def begin(self, epoch: Epoch) -> str | None:
+        self._seen = epoch.number
         return self._reason()
 
+    def together(self) -> int:
+        return max(self.patience - self._best.waiting, 1)
+
     def __call__(self, epoch: Epoch) -> str | None:
-        self._best.see(epoch.history[self.monitor][-1], epoch.number)
+        new = epoch.number - self._seen
+        for figure, number in zip(
+            epoch.history[self.monitor][-new:], range(self._seen + 1, epoch.number + 1), strict=True
+        ):
+            self._best.see(figure, number)
+        self._seen = epoch.number
         return self._reason()
 
     def _reason(self) -> str | None:

@@ -18,6 +18,11 @@ first reason counts. An object may have more than its call, each part optional:
 ``finish(epoch)``
     The training is over, by its epochs, a reason or an interruption, not by an error. May change
     the network and ``epoch.state``.
+``together()``
+    How many epochs may pass before it is called again, by default 1. One that looks at the losses
+    alone, and cannot stop before some more epochs, spares the training the way back to Python
+    after each: it then finds several new losses in the history. Where more than the loss is
+    computed for each epoch it is called after each all the same.
 ``last = True``
     It is called after the others, when what they remember is that of this epoch.
 ``best_epoch``

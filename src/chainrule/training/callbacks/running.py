@@ -7,6 +7,8 @@ from chainrule.network import Network
 from chainrule.training.callbacks.protocol import Callback, Epoch
 from chainrule.training.history import TrainingState
 
+MANY = 2**31  # epochs: more than any training has
+
 
 class Callbacks:
     """The callbacks of one training: told of its start, its epochs and its end.
@@ -46,8 +48,13 @@ class Callbacks:
                 callback.restore(state.callbacks[name])
         return self._first_reason([c.begin for c in self._all if hasattr(c, "begin")])
 
+    def together(self) -> int:
+        """How many epochs may pass before the next call."""
+        each = [c.together() if hasattr(c, "together") else 1 for c in self._all]
+        return min(each, default=MANY)
+
     def __call__(self) -> str | None:
-        """An epoch is completed; the reason to stop, if there is one."""
+        """Epochs are completed; the reason to stop, if there is one."""
         return self._first_reason(self._all)
 
     def finish(self) -> int | None:

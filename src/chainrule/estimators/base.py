@@ -1,0 +1,170 @@
+"""What both estimators have in common: data are checked and handed on, outputs come back."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from chainrule.estimators import fitting, parameters
+from chainrule.estimators.members import fit_members, outputs_of_members
+from chainrule.estimators.validation import Rows
+from chainrule.losses import Loss
+
+REALS = (np.float64, np.float32)
+SPARSE = ("csr", "csc")
+
+
+class BaseMLP(BaseEstimator):
+    """The training of networks, the same for labels and for numbers.
+
+    A fitted estimator holds the network, what is known of its epochs, and the state to go on from;
+    ``coefs_`` and ``intercepts_`` are views of the network's parameters.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = parameters.CONSTRAINTS
+
+    # ------------------------------------------------------------ what the two say of themselves
+
+    def _loss(self) -> Loss:
+        """The loss of the network, for the targets seen."""
+        raise NotImplementedError
+
+    def _output_layer(self, loss: Loss) -> tuple[int, str]:
+        """The number of outputs, and their activation."""
+        raise NotImplementedError
+
+    def _checked_targets(self, y: np.ndarray, first: bool, incremental: bool) -> np.ndarray:
+        """Targets as the network takes them; what is known of them is set if this is the first."""
+        raise NotImplementedError
+
+    def _later_targets(self, y: np.ndarray) -> np.ndarray:
+        """Targets of other rows, as the network takes them."""
+        raise NotImplementedError
+
+    def _given(self, targets: np.ndarray) -> np.ndarray:
+        """Targets as the user knows them."""
+        raise NotImplementedError
+
+    def _strata(self, targets: np.ndarray) -> np.ndarray | None:
+        """The groups that are to have the same shares in training and validation."""
+        return None
+
+    def _figure(self, rows: Rows) -> Callable[[np.ndarray], float]:
+        """The estimator's own score, of the outputs for these rows."""
+        raise NotImplementedError
+
+    def _constant(self, rows: Rows) -> float:
+        """What the reported loss has over the loss that is differentiated."""
+        return 0.0
+
+    def _row_weights(self, X: Any, y: Any, sample_weight: Any) -> np.ndarray | None:
+        if sample_weight is None:
+            return None
+        return _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+
+    # ------------------------------------------------------------ fitting
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, incremental: bool,
+        **target_checks: Any,
+    ) -> "BaseMLP":  # fmt: skip
+        first = not hasattr(self, "coefs_") and not hasattr(self, "estimators_")
+        first = first or not (self.warm_start or incremental)
+        parameters.check_together(self)
+        X, y = validate_data(
+            self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=REALS, reset=first,
+            **target_checks,
+        )  # fmt: skip
+        targets = self._checked_targets(y, first, incremental)
+        rows = Rows(X, targets, self._row_weights(X, y, sample_weight))
+        held = self._checked_validation(X_val, y_val, target_checks)
+        if self.n_estimators > 1:
+            fit_members(self, rows, held, first, incremental)
+        else:
+            fitting.fit(self, rows, held, first, incremental)
+        return self
+
+    def _checked_validation(self, X_val: Any, y_val: Any, target_checks: Any) -> Rows | None:
+        if X_val is None and y_val is None:
+            return None
+        if X_val is None or y_val is None:
+            raise ValueError("X_val and y_val belong together: give both or neither")
+        X, y = validate_data(
+            self, X_val, y_val, accept_sparse=SPARSE, multi_output=True, dtype=REALS, reset=False,
+            **target_checks,
+        )  # fmt: skip
+        return Rows(X, self._later_targets(y))
+
+    # ------------------------------------------------------------ prediction
+
+    def _members_outputs(self, X: Any) -> np.ndarray:
+        """The outputs of each member for checked rows: (members, m, outputs)."""
+        if self.n_estimators > 1 and hasattr(self, "estimators_"):
+            return outputs_of_members(self, X)
+        return self._outputs_of(X)[None]
+
+    def _checked_rows(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return validate_data(self, X, accept_sparse=SPARSE, dtype=REALS, reset=False)
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """The outputs for rows that a user gives: (m, outputs)."""
+        if self._may_be_fast(X):
+            try:
+                return self.network_.predict(X)
+            except ValueError:
+                pass  # not finite: scikit-learn's own sentence follows
+        if X is self.__dict__.get("_judged"):  # rows held out, which were checked
+            return self._outputs_of(X)
+        outputs = self._members_outputs(self._checked_rows(X))
+        return outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
+
+    def _outputs_of(self, X: Any) -> np.ndarray:
+        fitting.adopt(self)
+        return self.network_.predict(X, parameters.threads_of(self.n_jobs))
+
+    def _may_be_fast(self, X: Any) -> bool:
+        """Whether this is one row of floats for one network, which needs no further look.
+
+        Its values are looked at by the network; names of features, which are missing here, are
+        missed with scikit-learn's own warning.
+        """
+        known = self.__dict__
+        shown = known.get("_shown")
+        return (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and X.shape == (1, known.get("n_features_in_"))
+            and X.dtype.kind == "f"
+            and X.dtype.itemsize >= 4
+            and shown is not None
+            and "feature_names_in_" not in known
+            and shown.still(known["coefs_"], known["intercepts_"])
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "coefs_") or hasattr(self, "estimators_")
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if state.pop("_shown", None) is not None:
+            fitting.adopt(self)
+            for name in ("coefs_", "intercepts_"):
+                state.pop(name)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "network_" in state:
+            fitting.show(self)

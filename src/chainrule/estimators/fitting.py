@@ -1,0 +1,276 @@
+"""The training of an estimator's network: from checked rows to fitted attributes."""
+
+import contextlib
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from chainrule.estimators import parameters, weights
+from chainrule.estimators.stopping import Adaptive, Progressed, Stopping
+from chainrule.estimators.validation import OfOutputs, Rows, split
+from chainrule.layers import Dense
+from chainrule.network import Network
+from chainrule.schedules import Steps
+from chainrule.training.callbacks import Epoch
+from chainrule.training.history import DivergedError, History, Result, TrainingState
+from chainrule.training.quasi_newton import LBFGS
+from chainrule.training.trainer import train
+
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and "
+    "need to be preprocessed."
+)
+SEEDS = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True)
+class Rate:
+    """The learning rate after the last step, where code for scikit-learn looks for it."""
+
+    learning_rate: float
+
+
+def fit(estimator: Any, rows: Rows, held: Rows | None, first: bool, incremental: bool) -> None:
+    """Train the network of an estimator and set its fitted attributes.
+
+    Args:
+        estimator: with checked parameters.
+        rows: to train on.
+        held: to judge by, or None.
+        first: whether to begin anew.
+        incremental: whether this is one epoch of many calls.
+
+    Raises:
+        ValueError: for parameters that do not fit the data, or if the training diverges.
+    """
+    e = estimator
+    e._random_state = check_random_state(e.random_state)
+    if first:
+        _begin(e, rows)
+    else:
+        _go_on(e, rows)
+    if held is None and parameters.stops_early(e):
+        rows, held = split(
+            rows, e.validation_fraction, e._strata(rows.y), e._random_state
+        )  # fmt: skip
+    if not incremental and e._stopped:
+        e._progressed.waiting = 0  # who goes on after an end has patience again
+    if not isinstance(e.batch_size, str) and e.batch_size > rows.X.shape[0]:
+        _warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
+    _Training(e, rows, held, incremental).run()
+
+
+def _begin(e: Any, rows: Rows) -> None:
+    """Make the network, draw its weights, and forget what was known."""
+    units, activation = e._output_layer(e._loss())
+    hidden = parameters.hidden_layers(e)
+    own = e.network is not None
+    network = Network(
+        [*hidden, Dense(units, activation)], e._loss(), inputs=rows.X.shape[1],
+        dtype=rows.X.dtype.name, seed=int(e._random_state.randint(SEEDS)) if own else 0,
+    )  # fmt: skip
+    if not own:
+        each = [layer.activation for layer in hidden if isinstance(layer, Dense)]
+        last = each[-1] if each else e.activation
+        weights.draw(network, [*each, last], e._random_state)
+    e.network_ = network
+    e.n_outputs_ = units
+    e.out_activation_ = parameters.OUTPUTS.get(activation, activation)
+    e._progressed, e._state, e._stopped = Progressed(), None, False
+    show(e)
+
+
+def _go_on(e: Any, rows: Rows) -> None:
+    """Take over what was set from outside, or a network that was set as lists alone."""
+    if not hasattr(e, "network_"):
+        coefs, intercepts = e.coefs_, e.intercepts_
+        _begin(e, rows)
+        e.coefs_, e.intercepts_ = coefs, intercepts
+    adopt(e)
+
+
+def show(e: Any) -> None:
+    """Set ``coefs_`` and ``intercepts_`` to views of the network's parameters."""
+    e._shown = weights.Shown(e.network_)
+    e.coefs_, e.intercepts_ = e._shown.lists()
+    e.n_layers_ = len(e.coefs_) + 1
+
+
+def adopt(e: Any) -> None:
+    """Write into the network what was set in ``coefs_`` and ``intercepts_``."""
+    if not e._shown.still(e.coefs_, e.intercepts_):
+        e._shown.take_over(e.coefs_, e.intercepts_)
+        show(e)
+
+
+class _Training:
+    """One call of the trainer for an estimator.
+
+    Args:
+        e: the estimator.
+        rows: to train on.
+        held: to judge by, or None.
+        incremental: whether this is one epoch of many calls.
+    """
+
+    def __init__(self, e: Any, rows: Rows, held: Rows | None, incremental: bool) -> None:
+        self.e, self.rows, self.held, self.incremental = e, rows, held, incremental
+        self.count = rows.X.shape[0]
+        stochastic = parameters.is_stochastic(e)
+        self.batch = parameters.batch_rows(e.batch_size, self.count) if stochastic else self.count
+        self.per_epoch = -(-self.count // self.batch)
+        self.epochs = 1 if incremental else int(e.max_iter)
+        self.by_sgd = e.solver == "sgd" and e.optimizer is None and e.schedule is None
+        self.early = held is not None and parameters.stops_early(e)
+        self.state = self._state()
+        self.optimizer = parameters.optimizer_of(e, self._rate())
+        if self.state is not None and type(self.state.optimizer) is not type(self.optimizer):
+            self.state = None
+
+    def _state(self) -> TrainingState | None:
+        """The state to go on from; its steps as if all epochs so far had been like these."""
+        state: TrainingState | None = self.e._state
+        if state is None or not parameters.is_stochastic(self.e):
+            return None
+        horizon = int(self.e.max_iter) if self.incremental else state.epoch + self.epochs
+        step = state.epoch * self.per_epoch if self.by_sgd else state.step
+        if self.incremental:  # many calls, each of which would copy the history of all before
+            state = replace(state, history=History())
+        return replace(state, horizon=horizon, step=step)
+
+    def _rate(self) -> Any:
+        e = self.e
+        rate = float(e.learning_rate_init)
+        if self.by_sgd and e.learning_rate == "adaptive":
+            return Adaptive(rate, e._progressed)
+        if self.by_sgd and e.learning_rate == "invscaling":
+            seen = e._progressed.examples
+            if self.incremental:  # one epoch, at one rate
+                return rate / (1.0 + seen) ** float(e.power_t)
+            epochs = self.state.epoch if self.state else 0
+            return parameters.inverse_scaling(e, max(seen - epochs * self.count, 0))
+        return rate
+
+    def run(self) -> None:
+        """Train, and set the fitted attributes."""
+        e, whole = self.e, self.batch == self.count
+        seed = self.state.seed if self.state else int(e._random_state.randint(SEEDS))
+        with self._judging() as score:
+            stopping = self._stopping(score)
+            try:
+                result = train(
+                    e.network_, self.rows.X, self.rows.y, optimizer=self.optimizer,
+                    epochs=self.epochs, batch_size=None if whole else self.batch, seed=seed,
+                    shuffle=bool(e.shuffle), sample_weight=self.rows.weights,
+                    validation_data=(self.held.X, self.held.y) if self.held else None,
+                    callbacks=[stopping, *(e.callbacks or ())], clip=e.clip, state=self.state,
+                    penalty=parameters.penalty_of(e, self.rows.weights), threads=parameters.threads_of(e.n_jobs),
+                )  # fmt: skip
+            except DivergedError as error:
+                result = self._diverged(error)
+        self._learn_from(result, stopping)
+
+    def _stopping(self, score: Callable[[Epoch], float] | None) -> Stopping:
+        e = self.e
+        own_rule = isinstance(self.optimizer, LBFGS)
+        adaptive = self.by_sgd and e.learning_rate == "adaptive"
+        return Stopping(
+            e._progressed, tol=float(e.tol),
+            patience=math.inf if own_rule else float(e.n_iter_no_change), rows=self.count,
+            score=score, by_score=self.early, constant=e._constant(self.rows),
+            adaptive=float(e.learning_rate_init) if adaptive else None, verbose=bool(e.verbose),
+        )  # fmt: skip
+
+    @contextlib.contextmanager
+    def _judging(self) -> Iterator[Callable[[Epoch], float] | None]:
+        """The score of the network as it is now, for the rows held out; None without them."""
+        e, held = self.e, self.held
+        if held is None:
+            yield None
+        elif e.scoring is None:
+            with OfOutputs(e.network_, held.X, e._figure(held)) as score:
+                yield score
+        elif e.scoring == "loss":
+            yield lambda epoch: -epoch.history["val_loss"][-1]
+        else:
+            scorer = e.scoring
+            if isinstance(scorer, str):
+                from sklearn.metrics import get_scorer
+
+                scorer = get_scorer(scorer)
+            y = e._given(held.y)
+            options = {} if held.weights is None else {"sample_weight": held.weights}
+            e._judged = held.X  # which is not to be checked anew after each epoch
+            try:
+                yield lambda _epoch: float(scorer(e, held.X, y, **options))
+            finally:
+                del e._judged
+
+    def _diverged(self, error: DivergedError) -> Result:
+        """Early stopping has finite weights to go back to; otherwise there is nothing to keep."""
+        known = self.e._progressed
+        if known.best_vector is None:
+            raise ValueError(NOT_FINITE) from error
+        known.losses.append(math.inf)
+        known.validation_losses.append(math.nan)
+        known.scores.append(math.nan)
+        result = error.result
+        result.stopped = f"diverged at step {error.step}"
+        _warn(f"The training {result.stopped}: the weights of the best epoch are kept.", True)
+        return result
+
+    def _learn_from(self, result: Result, stopping: Stopping) -> None:
+        """Set the fitted attributes from what happened."""
+        e, known = self.e, self.e._progressed
+        e._stopped, e.stopped_ = stopping.stopped, result.stopped
+        e._state = None if isinstance(self.optimizer, LBFGS) else result.state
+        over = stopping.stopped or not self.incremental
+        if self.early and over and known.best_vector is not None:
+            e.network_.vector[:] = known.best_vector
+        show(e)
+        if not np.isfinite(e.network_.vector).all():
+            raise ValueError(NOT_FINITE)
+        e.n_iter_, e.t_ = stopping.epochs, known.examples
+        e.loss_ = known.losses[-1] if known.losses else result.loss
+        e.loss_curve_ = known.losses
+        e.best_loss_ = None if self.early else known.best_loss
+        scored = self.held is not None
+        e.validation_scores_ = known.scores if scored else None
+        e.validation_loss_curve_ = known.validation_losses if scored else None
+        e.best_validation_score_ = known.best_score if scored else None
+        e._no_improvement_count = known.waiting
+        e._optimizer = Rate(self._last_rate())
+        if not self.incremental and not stopping.stopped:
+            self._warn_unless_converged(result)
+
+    def _last_rate(self) -> float:
+        state = self.e._state
+        if state is None:
+            return float(self.e.learning_rate_init)
+        at = Steps(np.array([state.step]), self.per_epoch, self.count, state.horizon or 1)
+        if self.by_sgd and self.e.learning_rate == "invscaling":
+            return float(self.e.learning_rate_init) / (self.e.t_ + 1) ** float(self.e.power_t)
+        return parameters.rate_at(self.optimizer, state.step, at)
+
+    def _warn_unless_converged(self, result: Result) -> None:
+        e = self.e
+        if isinstance(self.optimizer, LBFGS):
+            if not result.stopped.startswith(("converged", "interrupted")):
+                reached = f"{e.n_iter_} iteration(s), {result.stopped}"
+                _warn(f"lbfgs failed to converge after {reached}: increase max_iter, or scale "
+                      "the data", True)  # fmt: skip
+        elif result.stopped == "epochs":
+            _warn(
+                f"Stochastic Optimizer: Maximum iterations ({e.max_iter}) reached and the "
+                "optimization hasn't converged yet.", True,
+            )  # fmt: skip
+
+
+def _warn(text: str, convergence: bool = False) -> None:
+    warnings.warn(text, ConvergenceWarning if convergence else UserWarning, stacklevel=2)

@@ -1,0 +1,60 @@
+"""Several networks in place of one: trained side by side, averaged, their spread as uncertainty."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from chainrule.engine.threads import cores
+from chainrule.estimators import fitting, parameters
+from chainrule.estimators.validation import Rows
+
+LABELS = ("classes_", "_labels", "n_features_in_", "_targets")
+
+
+def fit_members(
+    estimator: Any, rows: Rows, held: Rows | None, first: bool, incremental: bool
+) -> None:
+    """Train ``n_estimators`` networks, each on one thread, from starts of their own.
+
+    They are estimators themselves, in ``estimators_``, in whose attributes the weights and curves
+    are.
+    """
+    if estimator.callbacks:
+        raise ValueError("callbacks belong to one training: they cannot be used with n_estimators")
+    if first:
+        estimator.estimators_ = _members(estimator)
+    members = estimator.estimators_
+    workers = min(parameters.threads_of(estimator.n_jobs) or cores(), len(members))
+    for member in members:
+        for name in LABELS:
+            if hasattr(estimator, name):
+                setattr(member, name, getattr(estimator, name))
+
+    def one(member: Any) -> None:
+        fitting.fit(member, rows, held, first, incremental)
+
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        list(pool.map(one, members))
+    estimator.n_iter_ = max(member.n_iter_ for member in members)
+    estimator.loss_ = float(np.mean([member.loss_ for member in members]))
+    estimator.n_layers_ = members[0].n_layers_
+    estimator.out_activation_ = members[0].out_activation_
+    estimator.n_outputs_ = members[0].n_outputs_
+
+
+def _members(estimator: Any) -> list[Any]:
+    random = check_random_state(estimator.random_state)
+    members = []
+    for _ in range(estimator.n_estimators):
+        member = clone(estimator)
+        seed = int(random.randint(np.iinfo(np.int32).max))
+        members.append(member.set_params(n_estimators=1, n_jobs=1, random_state=seed))
+    return members
+
+
+def outputs_of_members(estimator: Any, X: Any) -> np.ndarray:
+    """The outputs of each member for checked rows: (members, m, outputs)."""
+    return np.stack([member._outputs_of(X) for member in estimator.estimators_])

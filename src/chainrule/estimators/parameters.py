@@ -1,0 +1,273 @@
+"""The parameters of the estimators: what they may be, and what the network makes of them."""
+
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from chainrule.layers import BatchNorm, Dense, Dropout, Layer
+from chainrule.losses import Loss
+from chainrule.losses import find as find_loss
+from chainrule.optimizers import (
+    OPTIMIZERS,
+    AdamHat,
+    GradientDescent,
+    Momentum,
+    Nesterov,
+    Optimizer,
+)
+from chainrule.penalties import L2, Clip, Penalty
+from chainrule.schedules import SCHEDULES, InverseScaling, Schedule, Steps
+from chainrule.training.quasi_newton import LBFGS
+
+AT_LEAST_0 = Interval(Real, 0, None, closed="left")
+POSITIVE = Interval(Real, 0, None, closed="neither")
+COUNT = Interval(Integral, 1, None, closed="left")
+SHARE = Interval(Real, 0, 1, closed="left")
+
+#: What scikit-learn's own parameters may be, in the form in which its estimators say it.
+CONSTRAINTS: dict[str, Any] = {
+    "hidden_layer_sizes": ["array-like", COUNT],
+    "activation": [str, "array-like"],
+    "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+    "alpha": [AT_LEAST_0],
+    "batch_size": [StrOptions({"auto"}), COUNT],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+    "learning_rate_init": [POSITIVE],
+    "power_t": [AT_LEAST_0],
+    "max_iter": [COUNT],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [AT_LEAST_0],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [SHARE],
+    "beta_1": [SHARE],
+    "beta_2": [SHARE],
+    "epsilon": [POSITIVE],
+    "n_iter_no_change": [COUNT, Options(Real, {np.inf})],
+    "max_fun": [COUNT],
+    "network": ["array-like", None],
+    "dropout": [SHARE, "array-like"],
+    "batch_norm": ["boolean"],
+    "scoring": [str, callable, None],
+    "optimizer": [str, Optimizer, LBFGS, None],
+    "schedule": [str, Schedule, None],
+    "clip": [Clip, None],
+    "callbacks": ["array-like", None],
+    "n_jobs": [Integral, None],
+    "n_estimators": [COUNT],
+}
+
+#: scikit-learn's names of losses and activations, and ours where they differ.
+LOSSES = {"squared_error": "mse"}
+OUTPUTS = {"linear": "identity", "exponential": "exp"}
+
+
+def hidden_sizes(parameter: Any) -> list[int]:
+    """The sizes of the hidden layers, of a number or a list of them.
+
+    Raises:
+        ValueError: for a size that is not a whole number of at least 1.
+    """
+    sizes = list(parameter) if hasattr(parameter, "__iter__") else [parameter]
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, Integral) or size <= 0:
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    return [int(size) for size in sizes]
+
+
+def per_layer(name: str, parameter: Any, layers: int) -> list[Any]:
+    """One value for each hidden layer, of one for all of them or a list.
+
+    Raises:
+        ValueError: for a list of another length.
+    """
+    if isinstance(parameter, str) or not hasattr(parameter, "__iter__"):
+        return [parameter] * layers
+    values = list(parameter)
+    if len(values) != layers:
+        raise ValueError(
+            f"{name} must be one value, or one for each of the {layers} hidden layers, "
+            f"not {len(values)}"
+        )
+    return values
+
+
+def hidden_layers(estimator: Any) -> list[Layer]:
+    """The layers in front of the output layer.
+
+    Raises:
+        ValueError: for what no layer can be.
+    """
+    if estimator.network is not None:
+        return list(estimator.network)
+    sizes = hidden_sizes(estimator.hidden_layer_sizes)
+    activations = per_layer("activation", estimator.activation, len(sizes))
+    rates = per_layer("dropout", estimator.dropout, len(sizes))
+    layers: list[Layer] = []
+    for size, activation, rate in zip(sizes, activations, rates, strict=True):
+        layers.append(Dense(size, activation))
+        if estimator.batch_norm:
+            layers.append(BatchNorm())
+        if rate:
+            layers.append(Dropout(float(rate)))
+    return layers
+
+
+def loss_of(name: Any) -> Loss:
+    """The loss of a parameter, in scikit-learn's name or ours.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    return find_loss(LOSSES.get(name, name) if isinstance(name, str) else name)
+
+
+def optimizer_of(estimator: Any, rate: Any) -> Optimizer | LBFGS:
+    """The optimizer that the parameters describe, with this rate where they name none.
+
+    Raises:
+        ValueError: for an unknown name, or a schedule that does not fit.
+    """
+    optimizer = _named_or_solver(estimator, rate)
+    if estimator.schedule is None:
+        return optimizer
+    if isinstance(optimizer, LBFGS):
+        raise ValueError("schedule cannot be used with L-BFGS, which sets its own steps")
+    schedule = estimator.schedule
+    if isinstance(schedule, str):
+        if schedule not in SCHEDULES:
+            raise ValueError(
+                f"unknown schedule {schedule!r}; there are {', '.join(sorted(SCHEDULES))}"
+            )
+        schedule = _schedule_from(schedule, float(estimator.learning_rate_init))
+    return replace(optimizer, learning_rate=schedule)
+
+
+def _schedule_from(name: str, rate: float) -> Schedule:
+    try:
+        return SCHEDULES[name](rate)
+    except TypeError:
+        raise ValueError(f"the schedule {name!r} has values of its own: give it itself") from None
+
+
+def _named_or_solver(estimator: Any, rate: Any) -> Optimizer | LBFGS:
+    e = estimator
+    if isinstance(e.optimizer, Optimizer | LBFGS):
+        return e.optimizer
+    name = e.optimizer or e.solver
+    if name == LBFGS.name:
+        return LBFGS(
+            tolerance=1e7 * float(np.finfo(np.float64).eps), gradient_tolerance=float(e.tol),
+            max_evaluations=int(e.max_fun),
+        )  # fmt: skip
+    if e.optimizer is None:
+        if e.solver == "adam":
+            return AdamHat(rate, float(e.beta_1), float(e.beta_2), float(e.epsilon))
+        if e.momentum == 0:
+            return GradientDescent(rate)
+        return (Nesterov if e.nesterovs_momentum else Momentum)(rate, float(e.momentum))
+    if name not in OPTIMIZERS:
+        known = ", ".join(sorted([*OPTIMIZERS, LBFGS.name]))
+        raise ValueError(f"unknown optimizer {name!r}; there are {known}")
+    return OPTIMIZERS[name](learning_rate=rate)
+
+
+def is_stochastic(estimator: Any) -> bool:
+    """Whether the training takes batches, and can go on from where it ended."""
+    if estimator.optimizer is None:
+        return bool(estimator.solver != LBFGS.name)
+    return estimator.optimizer != LBFGS.name and not isinstance(estimator.optimizer, LBFGS)
+
+
+def inverse_scaling(estimator: Any, start: int) -> InverseScaling:
+    """``learning_rate="invscaling"``, after some examples have been seen."""
+    return InverseScaling(
+        float(estimator.learning_rate_init), float(estimator.power_t), "example", start
+    )
+
+
+def rate_at(optimizer: Optimizer | LBFGS, step: int, at: Steps) -> float:
+    """The rate after some steps, as scikit-learn's optimizers report theirs."""
+    if isinstance(optimizer, LBFGS):
+        return 1.0
+    rate = optimizer.learning_rate
+    value = float(rate.values(at)[0]) if isinstance(rate, Schedule) else float(rate)
+    if isinstance(optimizer, AdamHat) and step:
+        value *= (1 - optimizer.beta2**step) ** 0.5 / (1 - optimizer.beta1**step)
+    return value
+
+
+def penalty_of(estimator: Any, weights: np.ndarray | None) -> Penalty | None:
+    """½ α ‖W‖² / m for a batch of m, as scikit-learn has it.
+
+    The rows' weights are scaled to mean one by the trainer, and α with them: a row of weight 2
+    counts as two rows.
+    """
+    if not estimator.alpha:
+        return None
+    alpha = float(estimator.alpha)
+    if weights is not None and weights.sum() > 0:
+        alpha /= float(weights.mean())
+    return L2(alpha, per_example=True)
+
+
+def threads_of(n_jobs: int | None) -> int | None:
+    """Threads for scikit-learn's n_jobs: None chooses, −1 takes all cores, −2 all but one.
+
+    Raises:
+        ValueError: for 0.
+    """
+    if n_jobs is None:
+        return None
+    if n_jobs == 0:
+        raise ValueError("n_jobs must not be 0: None chooses, -1 takes all cores")
+    from chainrule.engine.threads import cores
+
+    return int(n_jobs) if n_jobs > 0 else max(cores() + 1 + int(n_jobs), 1)
+
+
+def batch_rows(batch_size: Any, rows: int) -> int:
+    """The rows of a batch, at most all of them."""
+    return min(200, rows) if isinstance(batch_size, str) else min(int(batch_size), rows)
+
+
+def stops_early(estimator: Any) -> bool:
+    """Whether a validation score ends the training; L-BFGS has a rule of its own."""
+    return bool(estimator.early_stopping) and is_stochastic(estimator)
+
+
+def check_together(estimator: Any) -> None:
+    """Refuse parameters that do not go together.
+
+    Raises:
+        ValueError: that names them.
+    """
+    e = estimator
+    hidden_sizes(e.hidden_layer_sizes)
+    if e.network is not None and not all(hasattr(layer, "forward") for layer in e.network):
+        raise ValueError(f"network must be a list of layers, not {e.network!r}")
+    if e.network is not None and (e.batch_norm or e.dropout):
+        raise ValueError("dropout and batch_norm are for hidden_layer_sizes: put them into network")
+    if e.callbacks is not None and not all(callable(callback) for callback in e.callbacks):
+        raise ValueError("callbacks must be functions of an Epoch, in a list")
+    threads_of(e.n_jobs)
+
+
+def offers_partial_fit(estimator: Any) -> bool:
+    """For ``available_if``: whether there is a partial_fit.
+
+    Raises:
+        AttributeError: that says why not.
+    """
+    if not is_stochastic(estimator):
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+        )
+    return True

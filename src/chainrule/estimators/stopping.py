@@ -1,0 +1,169 @@
+"""When an estimator's training ends: scikit-learn's rule, on the loss or on a validation score."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from chainrule.schedules import Schedule, Steps
+from chainrule.training.callbacks import Epoch
+
+SMALLEST_RATE = 1e-6  # below which "adaptive" stops instead
+
+
+@dataclass
+class Progressed:
+    """What is known of the epochs so far; kept from one call of an estimator to the next.
+
+    Attributes:
+        losses: of each epoch; likewise ``scores`` and ``validation_losses``.
+        best_loss: the least of them.
+        best_score: the largest of the scores.
+        best_vector: the parameters then.
+        waiting: epochs in a row that were not better than the best by the tolerance.
+        reductions: how often the rate has been divided.
+        examples: seen so far, those of each epoch counted anew.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    validation_losses: list[float] = field(default_factory=list)
+    best_loss: float = math.inf
+    best_score: float = -math.inf
+    best_vector: np.ndarray | None = None
+    waiting: int = 0
+    reductions: int = 0
+    examples: int = 0
+
+
+class Stopping:
+    """Ends a training as scikit-learn's networks end, or has the rate divided by five.
+
+    The loss, or with early stopping the score, has to be better than the best by ``tol`` once in
+    ``patience`` + 1 epochs.
+
+    Args:
+        progressed: what is known so far, and is written.
+        tol: what counts as better, at least 0.
+        patience: epochs, or infinite.
+        rows: examples of an epoch.
+        score: computes the score of the network as it is now; None without rows to judge by.
+        by_score: whether the score decides, and not only is noted.
+        adaptive: the initial rate, if the rate is to be divided before the training ends.
+        constant: what a reported loss has over the one that is differentiated.
+        verbose: whether to print each epoch.
+    """
+
+    name: ClassVar[str] = "estimator"
+
+    def __init__(
+        self, progressed: Progressed, *, tol: float, patience: float, rows: int,
+        score: Callable[[Epoch], float] | None = None, by_score: bool = False,
+        adaptive: float | None = None, constant: float = 0.0, verbose: bool = False,
+    ) -> None:  # fmt: skip
+        self.progressed, self.tol, self.patience, self.rows = progressed, tol, patience, rows
+        self._score, self._by_score, self._adaptive = score, by_score, adaptive
+        self._constant, self._verbose = constant, verbose
+        self.epochs = 0
+        self.stopped = False
+
+    def begin(self, epoch: Epoch) -> None:
+        self._seen = epoch.number
+
+    def together(self) -> int:
+        if self._score or self._verbose:
+            return 1
+        left = self.patience + 1 - self.progressed.waiting
+        return 2**31 if math.isinf(left) else max(int(left), 1)
+
+    def __call__(self, epoch: Epoch) -> str | None:
+        new = epoch.number - self._seen
+        self._seen = epoch.number
+        reason = None
+        for loss in epoch.history["loss"][-new:]:
+            self._note(loss + self._constant, epoch)
+            if self.progressed.waiting > self.patience:
+                reason = self._no_improvement()
+        return reason
+
+    def _note(self, loss: float, epoch: Epoch) -> None:
+        known = self.progressed
+        self.epochs += 1
+        known.examples += self.rows
+        known.losses.append(loss)
+        if self._verbose:
+            print(f"Iteration {self.epochs}, loss = {loss:.8f}")
+        if "val_loss" in epoch.history:
+            known.validation_losses.append(epoch.history["val_loss"][-1] + self._constant)
+        if self._score:
+            self._note_score(self._score(epoch), epoch.network.vector)
+        if not self._by_score:
+            known.waiting = known.waiting + 1 if loss > known.best_loss - self.tol else 0
+            known.best_loss = min(loss, known.best_loss)
+
+    def _note_score(self, score: float, vector: np.ndarray) -> None:
+        known = self.progressed
+        known.scores.append(score)
+        if self._verbose:
+            print(f"Validation score: {score:f}")
+        if self._by_score:
+            known.waiting = known.waiting + 1 if score < known.best_score + self.tol else 0
+            if score > known.best_score:
+                known.best_vector = vector.copy()
+        if score > known.best_score:  # a score that is no number is never the best
+            known.best_score = score
+
+    def _no_improvement(self) -> str | None:
+        what = "Validation score" if self._by_score else "Training loss"
+        reason = (
+            f"{what} did not improve more than tol={self.tol:f} for {self.patience} "
+            "consecutive epochs."
+        )
+        advice = " Stopping."
+        if self._adaptive is not None:
+            rate = reduced(self._adaptive, self.progressed.reductions)
+            if rate > SMALLEST_RATE:
+                self.progressed.reductions += 1
+                self.progressed.waiting = 0
+                advice = f" Setting learning rate to {rate / 5:f}"
+            else:
+                advice = " Learning rate too small. Stopping."
+        self.stopped = "Stopping" in advice
+        if self._verbose:
+            print(reason + advice)
+        return reason if self.stopped else None
+
+
+def reduced(initial: float, times: int) -> float:
+    """The rate after so many divisions by five, one after the other."""
+    for _ in range(times):
+        initial /= 5.0
+    return initial
+
+
+@dataclass(frozen=True, eq=False)
+class Adaptive(Schedule):
+    """scikit-learn's ``learning_rate="adaptive"``: divided by five whenever a Stopping says so.
+
+    Two of them are equal only if they are one: they belong to a training.
+
+    Args:
+        initial: the first rate.
+        progressed: what the Stopping writes.
+    """
+
+    progressed: Progressed = field(default_factory=Progressed, repr=False)
+    name: ClassVar[str] = "adaptive"
+    watching: ClassVar[bool] = True
+
+    def values(self, at: Steps) -> np.ndarray:
+        return np.full(at.step.shape, reduced(self.initial, self.progressed.reductions))
+
+    def to_dict(self) -> dict[str, object]:
+        """The rate as it is now: a checkpoint goes on with it, by its own conditions."""
+        return {
+            "schedule": "constant",
+            "initial": reduced(self.initial, self.progressed.reductions),
+        }

@@ -1,0 +1,85 @@
+"""Initial weights as scikit-learn draws them, and the lists that show an estimator's weights."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.network import Network
+
+
+def draw(network: Network, activations: Sequence[Any], random: np.random.RandomState) -> None:
+    """Set weights and biases of the dense layers to what scikit-learn starts from.
+
+    W and b of a layer from i to o units are uniform in ±√(6 / (i + o)), or ±√(2 / (i + o)) for
+    logistic units, drawn layer by layer, W first: the same ``random_state`` gives the same start.
+
+    Args:
+        network: whose parameters are set.
+        activations: the names, one for each dense layer.
+        random: what draws.
+
+    Source: Glorot, Bengio, 2010; scikit-learn's MLP, which draws the biases as well.
+    """
+    matrices, biases = names(network)
+    for name, bias, activation in zip(matrices, biases, activations, strict=True):
+        shape = network.parameters[name].shape
+        factor = 2.0 if activation in ("logistic", "sigmoid") else 6.0
+        bound = np.sqrt(factor / sum(shape))
+        network.parameters[name] = random.uniform(-bound, bound, shape)
+        network.parameters[bias] = random.uniform(-bound, bound, shape[1])
+
+
+def names(network: Network) -> tuple[list[str], list[str]]:
+    """The paths of the weight matrices and of the biases of all dense layers."""
+    matrices = [path for path in network.places if path.rpartition(".")[2] == "W"]
+    biases = [path for path in network.places if path.rpartition(".")[2] == "b"]
+    return matrices, biases
+
+
+class Shown:
+    """The lists ``coefs_`` and ``intercepts_`` of an estimator: views into its network.
+
+    They are plain lists, so that an element or the whole can be set, as code for scikit-learn
+    does; what was set is found by :meth:`take_over` and written into the network.
+
+    Args:
+        network: whose parameters are shown.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._names = [name for group in names(network) for name in group]
+        self._matrices = len(names(network)[0])
+        self._network = network
+        self._vector = network.vector
+        self._views = [network.parameters[name] for name in self._names]
+
+    def lists(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Both lists."""
+        return self._views[: self._matrices], self._views[self._matrices :]
+
+    def still(self, coefs: Sequence[Any], intercepts: Sequence[Any]) -> bool:
+        """Whether the lists show what the network holds."""
+        if self._vector is not self._network.vector:
+            return False
+        views = iter(self._views)
+        for shown in (coefs, intercepts):
+            for array in shown:
+                if array is not next(views, None):
+                    return False
+        return next(views, None) is None
+
+    def take_over(self, coefs: Sequence[Any], intercepts: Sequence[Any]) -> None:
+        """Write into the network what was set in the lists.
+
+        Raises:
+            ValueError: for arrays of another number or shape.
+        """
+        arrays = [*coefs, *intercepts]
+        if (len(coefs), len(arrays)) != (self._matrices, len(self._names)):
+            raise ValueError(
+                f"coefs_ and intercepts_ hold {len(coefs)} and {len(intercepts)} arrays, and the "
+                f"network has {self._matrices} and {len(self._names) - self._matrices}"
+            )
+        for name, array in zip(self._names, arrays, strict=True):
+            self._network.parameters[name] = array
