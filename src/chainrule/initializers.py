@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chainrule.registry import Registry
+from chainrule.registry import Named, Registry
 
 Draw = Callable[[np.random.Generator, tuple[int, ...], int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Initializer:
+class Initializer(Named):
     """How the elements of a parameter are drawn, in float64.
 
     Attributes:
@@ -30,6 +30,10 @@ class Initializer:
     rule: str
     source: str = ""
     aliases: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, text: str) -> "Initializer":
+        return find(text)
 
     def __str__(self) -> str:
         return self.name

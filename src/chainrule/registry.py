@@ -1,8 +1,9 @@
 """How entries of the mathematics are found by name, and how users add their own."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 
 class Entry(Protocol):
@@ -14,6 +15,24 @@ class Entry(Protocol):
 
 
 E = TypeVar("E", bound=Entry)
+
+
+class Named(ABC):
+    """An immutable entry that is pickled as the text that finds it, and copied as itself.
+
+    So no compiled function is ever pickled; an entry that is not registered cannot be read again.
+    """
+
+    @classmethod
+    @abstractmethod
+    def read(cls, text: str) -> Any:
+        """The entry of a text such as ``"leaky_relu(0.2)"``."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).read, (str(self),)
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
 
 
 class Registry(Generic[E]):

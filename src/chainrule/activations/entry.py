@@ -40,7 +40,7 @@ from chainrule.engine.kernel import (
     real,
 )
 from chainrule.equations import Equation, Expression, apply, symbols
-from chainrule.registry import Registry, name_and_argument
+from chainrule.registry import Named, Registry, name_and_argument
 
 z, a, k, da, delta = symbols("z a k da delta")
 
@@ -61,7 +61,7 @@ REALS = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True, eq=False)
-class Activation:
+class Activation(Named):
     """An activation function a = f(z).
 
     Attributes:
@@ -114,6 +114,10 @@ class Activation:
 
     def __hash__(self) -> int:
         return hash((self.name, self.k))
+
+    @classmethod
+    def read(cls, text: str) -> "Activation":
+        return find(text)
 
     def __str__(self) -> str:
         default = activations[self.name].k if self.name in activations else None

@@ -170,7 +170,8 @@ class _Training:
                     shuffle=bool(e.shuffle), sample_weight=self.rows.weights,
                     validation_data=(self.held.X, self.held.y) if self.held else None,
                     callbacks=[stopping, *(e.callbacks or ())], clip=e.clip, state=self.state,
-                    penalty=parameters.penalty_of(e, self.rows.weights), threads=parameters.threads_of(e.n_jobs),
+                    penalty=parameters.penalty_of(e, self.rows.weights),
+                    threads=parameters.threads_of(e.n_jobs),
                 )  # fmt: skip
             except DivergedError as error:
                 result = self._diverged(error)

@@ -184,6 +184,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     # ------------------------------------------------------------ what the base asks
 
+    _targets: int
+
     def _loss(self) -> Loss:
         loss = parameters.loss_of(self.loss)
         if loss.predicts == "scores" or loss.distribution or loss.targets == (0, 1):
@@ -192,17 +194,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _output_layer(self, loss: Loss) -> tuple[int, str]:
         activation = "linear" if loss.accepts(activations["linear"]) else "exponential"
-        levels = len(loss.k) if loss.several else 1
-        if levels > 1 and self._targets > 1:
-            raise ValueError(f"loss={str(loss)!r} gives several columns of one target, not of more")
-        return self._targets * loss.outputs_per_target * levels, activation
+        return self._targets * loss.outputs_per_target, activation
 
     def _checked_targets(self, y: np.ndarray, first: bool, incremental: bool) -> np.ndarray:
         targets = self._later_targets(y)
         if not first and hasattr(self, "_targets") and targets.shape[1] != self._targets:
             raise ValueError(f"y has {targets.shape[1]} columns, and {self._targets} were fitted")
         self._targets = targets.shape[1]
-        self._means = self._targets if self._loss().outputs_per_target == 2 else 0
+        gives_variances = self._loss().predicts == "means and variances"
+        self._means = self._targets if gives_variances else 0
         return targets
 
     def _later_targets(self, y: np.ndarray) -> np.ndarray:
@@ -214,6 +214,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return _one_column(targets)
 
     def _figure(self, rows: Rows) -> Callable[[np.ndarray], float]:
+        if self._loss().predicts == "quantiles":
+            raise ValueError(
+                f"several quantiles of loss={self.loss!r} have no R²: give scoring='loss'"
+            )
         figure, means = r2(rows.y, rows.weights), self._means
         return (lambda outputs: figure(outputs[:, :means])) if means else figure
 

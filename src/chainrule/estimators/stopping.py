@@ -118,7 +118,7 @@ class Stopping:
     def _no_improvement(self) -> str | None:
         what = "Validation score" if self._by_score else "Training loss"
         reason = (
-            f"{what} did not improve more than tol={self.tol:f} for {self.patience} "
+            f"{what} did not improve more than tol={self.tol:f} for {self.patience:g} "
             "consecutive epochs."
         )
         advice = " Stopping."

@@ -42,7 +42,7 @@ from chainrule.engine.kernel import (
     real,
 )
 from chainrule.equations import Equation, Expression, apply, symbols
-from chainrule.registry import Registry, name_and_arguments
+from chainrule.registry import Named, Registry, name_and_arguments
 
 a, z, da = symbols("a z da")
 
@@ -72,7 +72,7 @@ class Form:
 
 
 @dataclass(frozen=True, eq=False)
-class Loss:
+class Loss(Named):
     """A loss function.
 
     Attributes:
@@ -145,6 +145,10 @@ class Loss:
 
     def __hash__(self) -> int:
         return hash((self.name, self.k))
+
+    @classmethod
+    def read(cls, text: str) -> "Loss":
+        return find(text)
 
     def __str__(self) -> str:
         default = losses[self.name].k if self.name in losses else ()
