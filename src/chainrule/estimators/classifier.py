@@ -305,34 +305,24 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _checked_targets(self, y: np.ndarray, first: bool, incremental: bool) -> np.ndarray:
         y = _one_column(y)
         classes = self.__dict__.get("_classes_given")
-        if not hasattr(self, "_labels") or first:
-            labels = Labels.of(y)
-            if incremental and labels.kind != "multilabel":
-                if classes is None:
-                    raise ValueError("classes must be passed on the first call to partial_fit.")
-                labels = Labels.known(classes)
-                self._refuse_unknown(labels, y)
-            self._labels, self.classes_ = labels, labels.classes
-        elif incremental:
-            if classes is not None and self._labels.kind != "multilabel":
-                given = Labels.known(classes).classes
-                if not np.array_equal(given, self.classes_):
-                    raise ValueError(
-                        f"`classes={classes!r}` is not the same as on last call to partial_fit, "
-                        f"was: {self.classes_!r}"
-                    )
-            self._refuse_unknown(self._labels, y)
-        else:
+        if first or not hasattr(self, "_labels"):
+            self._labels = self._first_labels(y, classes) if incremental else Labels.of(y)
+            self.classes_ = self._labels.classes
+        elif not incremental:
             self._refuse_other(y)
+        elif classes is not None and self._labels.kind != "multilabel":
+            self._refuse_changed(classes)
         self._of_probabilities = self._loss().predicts != "scores"
         return self._later_targets(y)
 
-    def _refuse_unknown(self, labels: Labels, y: np.ndarray) -> None:
-        if labels.unknown(y).size:
-            raise ValueError(
-                "`y` has classes not in `self.classes_`. "
-                f"`self.classes_` has {labels.classes}. 'y' has {np.unique(y)}."
-            )
+    @staticmethod
+    def _first_labels(y: np.ndarray, classes: Any) -> Labels:
+        found = Labels.of(y)
+        if found.kind == "multilabel":
+            return found
+        if classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        return Labels.known(classes)
 
     def _refuse_other(self, y: np.ndarray) -> None:
         found = Labels.of(y)
@@ -342,10 +332,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 f"call to fit. Previously got {self.classes_}, `y` has {found.classes}"
             )
 
+    def _refuse_changed(self, classes: Any) -> None:
+        if not np.array_equal(Labels.known(classes).classes, self.classes_):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, "
+                f"was: {self.classes_!r}"
+            )
+
     def _later_targets(self, y: np.ndarray) -> np.ndarray:
-        y = _one_column(y)
-        self._refuse_unknown(self._labels, y)
-        return self._labels.targets(y, "labels" in self._loss().forms)
+        return self._labels.targets(_one_column(y), "labels" in self._loss().forms)
 
     def _given(self, targets: np.ndarray) -> np.ndarray:
         if self._labels.kind == "multilabel":

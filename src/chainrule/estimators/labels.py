@@ -35,6 +35,8 @@ class Labels:
         Raises:
             ValueError: for targets that are no labels, or several columns of classes.
         """
+        if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuUS":
+            return cls._sorted(np.unique(y))  # which type_of_target would find, but slowly
         check_classification_targets(y)
         target = type_of_target(y)
         if target.endswith("multioutput"):
@@ -49,8 +51,11 @@ class Labels:
     @classmethod
     def known(cls, classes: Any) -> "Labels":
         """The labels that are given, each once or more often."""
-        unique = np.asarray(unique_labels(classes))
-        return cls(unique, "binary" if unique.size <= 2 else "multiclass")
+        return cls._sorted(np.asarray(unique_labels(classes)))
+
+    @classmethod
+    def _sorted(cls, classes: np.ndarray) -> "Labels":
+        return cls(classes, "binary" if classes.size <= 2 else "multiclass")
 
     @property
     def outputs(self) -> int:
@@ -58,23 +63,40 @@ class Labels:
         return 1 if self.kind == "binary" else len(self.classes)
 
     def numbers(self, y: np.ndarray) -> np.ndarray:
-        """The places of labels, all of them known, among the classes: int64."""
-        return np.searchsorted(self.classes, y).astype(np.int64)
+        """The places of labels among the classes: int64.
 
-    def unknown(self, y: Any) -> np.ndarray:
-        """The labels in y that are none of these."""
-        if self.kind == "multilabel":
-            return np.arange(len(self.classes), max(y.shape[1], len(self.classes)))
-        return np.setdiff1d(unique_labels(y), self.classes)
+        Raises:
+            ValueError: for labels that are none of them.
+        """
+        try:
+            places = np.searchsorted(self.classes, y)
+            np.minimum(places, len(self.classes) - 1, out=places)
+            known = np.array_equal(self.classes.take(places), y)
+        except TypeError:  # of another kind, which cannot be compared
+            known = False
+        if not known:
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes}. 'y' has {np.unique(y)}."
+            )
+        return places.astype(np.int64, copy=False)
 
     def targets(self, y: Any, as_labels: bool) -> np.ndarray:
         """What a network is trained on: numbers (m,), or rows of 0 and 1 (m, outputs).
 
         Args:
-            y: labels, all of them known.
+            y: labels: (m,), or an indicator matrix (m, K).
             as_labels: whether the loss takes the numbers of classes.
+
+        Raises:
+            ValueError: for labels that are none of the classes, or another number of columns.
         """
         if self.kind == "multilabel":
+            if y.ndim != 2 or y.shape[1] != len(self.classes):
+                raise ValueError(
+                    f"y must have {len(self.classes)} columns, one for each label, not the shape "
+                    f"{y.shape}"
+                )
             dense = y.toarray() if hasattr(y, "toarray") else y
             return (np.asarray(dense) != 0).astype(np.uint8)
         numbers = self.numbers(y)

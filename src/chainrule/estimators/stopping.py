@@ -81,27 +81,31 @@ class Stopping:
     def __call__(self, epoch: Epoch) -> str | None:
         new = epoch.number - self._seen
         self._seen = epoch.number
-        reason = None
-        for loss in epoch.history["loss"][-new:]:
-            self._note(loss + self._constant, epoch)
-            if self.progressed.waiting > self.patience:
-                reason = self._no_improvement()
-        return reason
-
-    def _note(self, loss: float, epoch: Epoch) -> None:
+        losses = epoch.history["loss"][-new:]
+        if self._constant:
+            losses = [loss + self._constant for loss in losses]
         known = self.progressed
-        self.epochs += 1
-        known.examples += self.rows
-        known.losses.append(loss)
+        known.losses += losses
+        known.examples += new * self.rows
+        self.epochs += new
         if self._verbose:
-            print(f"Iteration {self.epochs}, loss = {loss:.8f}")
+            print(f"Iteration {self.epochs}, loss = {losses[-1]:.8f}")
         if "val_loss" in epoch.history:
             known.validation_losses.append(epoch.history["val_loss"][-1] + self._constant)
         if self._score:
             self._note_score(self._score(epoch), epoch.network.vector)
         if not self._by_score:
-            known.waiting = known.waiting + 1 if loss > known.best_loss - self.tol else 0
-            known.best_loss = min(loss, known.best_loss)
+            self._note_losses(losses)
+        return self._no_improvement() if known.waiting > self.patience else None
+
+    def _note_losses(self, losses: list[float]) -> None:
+        """Several only where none but the last can be the one too many: see together."""
+        best, waiting = self.progressed.best_loss, self.progressed.waiting
+        for loss in losses:
+            waiting = waiting + 1 if loss > best - self.tol else 0
+            if loss < best:
+                best = loss
+        self.progressed.best_loss, self.progressed.waiting = best, waiting
 
     def _note_score(self, score: float, vector: np.ndarray) -> None:
         known = self.progressed
