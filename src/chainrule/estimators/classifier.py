@@ -1,6 +1,7 @@
 """The classifier: labels of any type in, labels and probabilities out."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -234,7 +235,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             ValueError: if X has another width, is not numeric or not finite.
         """
         outputs = self._outputs(X)
-        return self._labels.decided(outputs, self._threshold)
+        return self._labels.decided(outputs)
 
     @available_if(lambda self: self._gives_probabilities())
     def predict_proba(self, X: Any, return_std: bool = False) -> Any:
@@ -246,7 +247,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 apart: the standard deviation of their probabilities, (m, K).
         """
         if not return_std:
-            return self._labels_after_check().probabilities(self._outputs(X))
+            outputs = self._outputs(X)
+            return self._labels.probabilities(outputs)
         each = self._members_outputs(self._checked_rows(X))
         probabilities = np.stack([self._labels.probabilities(outputs) for outputs in each])
         return probabilities.mean(axis=0), probabilities.std(axis=0)
@@ -256,13 +258,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """The logarithms of :meth:`predict_proba`."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.predict_proba(X)))
-
-    def _labels_after_check(self) -> Labels:
-        from sklearn.utils.validation import check_is_fitted
-
-        if not hasattr(self, "_labels"):
-            check_is_fitted(self)
-        return self._labels
 
     # ------------------------------------------------------------ what the base asks
 
@@ -274,13 +269,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return self.loss
         return "cross_entropy" if kind == "multiclass" else "binary_cross_entropy"
 
-    @property
-    def _threshold(self) -> float:
-        """Of a single output, above which it is the second class."""
-        return 0.5 if self._of_probabilities else 0.0
-
     def _loss(self) -> Loss:
-        loss = parameters.loss_of(self._loss_name(self._labels.kind))
+        return self._loss_for(self._labels.kind)
+
+    def _loss_for(self, kind: str) -> Loss:
+        loss = parameters.loss_of(self._loss_name(kind))
         if loss.outputs_per_target != 1 or loss.predicts not in ("targets", "scores"):
             raise ValueError(
                 f"loss={str(loss)!r} is not one of classes: its outputs are {loss.predicts}"
@@ -306,13 +299,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y = _one_column(y)
         classes = self.__dict__.get("_classes_given")
         if first or not hasattr(self, "_labels"):
-            self._labels = self._first_labels(y, classes) if incremental else Labels.of(y)
-            self.classes_ = self._labels.classes
+            labels = self._first_labels(y, classes) if incremental else Labels.of(y)
+            scores = self._loss_for(labels.kind).predicts == "scores"
+            self._labels = replace(labels, threshold=0.0) if scores else labels
+            self.classes_ = labels.classes
         elif not incremental:
             self._refuse_other(y)
         elif classes is not None and self._labels.kind != "multilabel":
             self._refuse_changed(classes)
-        self._of_probabilities = self._loss().predicts != "scores"
         return self._later_targets(y)
 
     @staticmethod
@@ -351,11 +345,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return targets != 0 if self._labels.kind == "binary" else None
 
     def _figure(self, rows: Rows) -> Callable[[np.ndarray], float]:
-        labels, threshold = self._labels, self._threshold
-        if labels.kind == "multilabel":
-            return accuracy(lambda out: labels.decided(out, threshold), rows.y, rows.weights)
-        numbers = _numbers(rows.y)
-        return accuracy(lambda out: labels.places(out, threshold), numbers, rows.weights)
+        if self._labels.kind == "multilabel":
+            return accuracy(self._labels.decided, rows.y, rows.weights)
+        return accuracy(self._labels.places, _numbers(rows.y), rows.weights)
 
     def _row_weights(self, X: Any, y: Any, sample_weight: Any) -> np.ndarray | None:
         given = super()._row_weights(X, y, sample_weight)

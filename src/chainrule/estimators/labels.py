@@ -17,16 +17,18 @@ class Labels:
         classes: the labels; of several labels at once the numbers of the columns.
         kind: ``binary`` (up to two classes, one output), ``multiclass`` (an output for each) or
             ``multilabel`` (an output for each label, which an example has or has not).
+        threshold: of a single output, above which a label is there; 0 for scores.
 
     >>> labels = Labels.of(np.array(["no", "yes", "no"]))
     >>> labels.numbers(np.array(["yes", "no"]))
     array([1, 0])
-    >>> labels.decided(np.array([[0.75], [0.25]]), 0.5)
+    >>> labels.decided(np.array([[0.75], [0.25]]))
     array(['yes', 'no'], dtype='<U3')
     """
 
     classes: np.ndarray
     kind: Kind
+    threshold: float = 0.5
 
     @classmethod
     def of(cls, y: Any) -> "Labels":
@@ -104,17 +106,17 @@ class Labels:
             return numbers[:, None]
         return numbers if as_labels else np.eye(len(self.classes), dtype=np.uint8)[numbers]
 
-    def decided(self, outputs: np.ndarray, threshold: float) -> np.ndarray:
+    def decided(self, outputs: np.ndarray) -> np.ndarray:
         """The labels of outputs (m, outputs): those above the threshold, or the largest."""
         if self.kind == "multilabel":
-            return (outputs > threshold).astype(np.int64)
-        return self.classes.take(self.places(outputs, threshold))
+            return (outputs > self.threshold).astype(np.int64)
+        return self.classes.take(self.places(outputs))
 
-    def places(self, outputs: np.ndarray, threshold: float) -> np.ndarray:
+    def places(self, outputs: np.ndarray) -> np.ndarray:
         """The same as places among the classes: (m,)."""
         if self.kind == "binary":
             last = len(self.classes) - 1
-            return np.minimum(outputs[:, 0] > threshold, last)
+            return np.minimum(outputs[:, 0] > self.threshold, last)
         return outputs.argmax(axis=1)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:

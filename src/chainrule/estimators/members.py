@@ -11,7 +11,7 @@ from chainrule.engine.threads import cores
 from chainrule.estimators import fitting, parameters
 from chainrule.estimators.validation import Rows
 
-LABELS = ("classes_", "_labels", "n_features_in_", "_targets")
+SEEN = ("classes_", "_labels", "_columns", "n_features_in_")  # of the data, by checking them
 
 
 def fit_members(
@@ -29,7 +29,7 @@ def fit_members(
     members = estimator.estimators_
     workers = min(parameters.threads_of(estimator.n_jobs) or cores(), len(members))
     for member in members:
-        for name in LABELS:
+        for name in SEEN:
             if hasattr(estimator, name):
                 setattr(member, name, getattr(estimator, name))
 

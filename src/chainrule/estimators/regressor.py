@@ -1,6 +1,7 @@
 """The regressor: one or several columns of numbers."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,19 @@ from chainrule.estimators import parameters
 from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.validation import Rows, r2
 from chainrule.losses import Loss
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is known of the targets.
+
+    Attributes:
+        targets: how many columns they have.
+        means: how many outputs are means, with as many logarithms of variances behind them.
+    """
+
+    targets: int
+    means: int
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -172,19 +186,21 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """
         if not return_std:
             outputs = self._outputs(X)
-            return _one_column(outputs[:, : self._means] if self._means else outputs)
-        each = self._members_outputs(self._checked_rows(X))
-        if len(each) == 1 and not self._means:
+            count = self._columns.means
+            return _one_column(outputs[:, :count] if count else outputs)
+        each = self._members_outputs(self._checked_rows(X)).astype(np.float64)
+        count = self._columns.means
+        if len(each) == 1 and not count:
             raise ValueError("return_std needs loss='gaussian' or n_estimators of 2 and more")
-        means = each[:, :, : self._means] if self._means else each
-        variance = means.astype(np.float64).var(axis=0)
-        if self._means:
-            variance = variance + np.exp(each[:, :, self._means :].astype(np.float64)).mean(axis=0)
+        means = each[:, :, :count] if count else each
+        variance = means.var(axis=0)
+        if count:
+            variance += np.exp(each[:, :, count:]).mean(axis=0)
         return _one_column(means.mean(axis=0)), _one_column(np.sqrt(variance))
 
     # ------------------------------------------------------------ what the base asks
 
-    _targets: int
+    _columns: Columns
 
     def _loss(self) -> Loss:
         loss = parameters.loss_of(self.loss)
@@ -194,15 +210,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _output_layer(self, loss: Loss) -> tuple[int, str]:
         activation = "linear" if loss.accepts(activations["linear"]) else "exponential"
-        return self._targets * loss.outputs_per_target, activation
+        return self._columns.targets * loss.outputs_per_target, activation
 
     def _checked_targets(self, y: np.ndarray, first: bool, incremental: bool) -> np.ndarray:
         targets = self._later_targets(y)
-        if not first and hasattr(self, "_targets") and targets.shape[1] != self._targets:
-            raise ValueError(f"y has {targets.shape[1]} columns, and {self._targets} were fitted")
-        self._targets = targets.shape[1]
-        gives_variances = self._loss().predicts == "means and variances"
-        self._means = self._targets if gives_variances else 0
+        columns = targets.shape[1]
+        if first or not hasattr(self, "_columns"):
+            gives_variances = self._loss().predicts == "means and variances"
+            self._columns = Columns(columns, columns if gives_variances else 0)
+        elif columns != self._columns.targets:
+            raise ValueError(f"y has {columns} columns, and {self._columns.targets} were fitted")
         return targets
 
     def _later_targets(self, y: np.ndarray) -> np.ndarray:
@@ -218,7 +235,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             raise ValueError(
                 f"several quantiles of loss={self.loss!r} have no R²: give scoring='loss'"
             )
-        figure, means = r2(rows.y, rows.weights), self._means
+        figure, means = r2(rows.y, rows.weights), self._columns.means
         return (lambda outputs: figure(outputs[:, :means])) if means else figure
 
     def _constant(self, rows: Rows) -> float:
