@@ -3,7 +3,7 @@
 import contextlib
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from chainrule.estimators.validation import OfOutputs, Rows, split
 from chainrule.layers import Dense
 from chainrule.network import Network
 from chainrule.schedules import Steps
-from chainrule.training.callbacks import Epoch
+from chainrule.training.callbacks import Callback, Epoch
 from chainrule.training.history import DivergedError, History, Result, TrainingState
 from chainrule.training.quasi_newton import LBFGS
 from chainrule.training.trainer import train
@@ -36,7 +36,10 @@ class Rate:
     learning_rate: float
 
 
-def fit(estimator: Any, rows: Rows, held: Rows | None, first: bool, incremental: bool) -> None:
+def fit(
+    estimator: Any, rows: Rows, held: Rows | None, first: bool, incremental: bool,
+    callbacks: Sequence[Callback] = (),
+) -> None:  # fmt: skip
     """Train the network of an estimator and set its fitted attributes.
 
     Args:
@@ -45,6 +48,7 @@ def fit(estimator: Any, rows: Rows, held: Rows | None, first: bool, incremental:
         held: to judge by, or None.
         first: whether to begin anew.
         incremental: whether this is one epoch of many calls.
+        callbacks: beside the estimator's own.
 
     Raises:
         ValueError: for parameters that do not fit the data, or if the training diverges.
@@ -63,7 +67,7 @@ def fit(estimator: Any, rows: Rows, held: Rows | None, first: bool, incremental:
         e._progressed.waiting = 0  # who goes on after an end has patience again
     if not isinstance(e.batch_size, str) and e.batch_size > rows.X.shape[0]:
         _warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
-    _Training(e, rows, held, incremental).run()
+    _Training(e, rows, held, incremental).run([*(e.callbacks or ()), *callbacks])
 
 
 def _begin(e: Any, rows: Rows) -> None:
@@ -157,7 +161,7 @@ class _Training:
             return parameters.inverse_scaling(e, max(seen - epochs * self.count, 0))
         return rate
 
-    def run(self) -> None:
+    def run(self, callbacks: Sequence[Callback]) -> None:
         """Train, and set the fitted attributes."""
         e, whole = self.e, self.batch == self.count
         seed = self.state.seed if self.state else int(e._random_state.randint(SEEDS))
@@ -169,7 +173,7 @@ class _Training:
                     epochs=self.epochs, batch_size=None if whole else self.batch, seed=seed,
                     shuffle=bool(e.shuffle), sample_weight=self.rows.weights,
                     validation_data=(self.held.X, self.held.y) if self.held else None,
-                    callbacks=[stopping, *(e.callbacks or ())], clip=e.clip, state=self.state,
+                    callbacks=[stopping, *callbacks], clip=e.clip, state=self.state,
                     penalty=parameters.penalty_of(e, self.rows.weights),
                     threads=parameters.threads_of(e.n_jobs),
                 )  # fmt: skip

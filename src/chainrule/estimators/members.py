@@ -1,6 +1,6 @@
 """Several networks in place of one: trained side by side, averaged, their spread as uncertainty."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from sklearn.utils import check_random_state
 from chainrule.engine.threads import cores
 from chainrule.estimators import fitting, parameters
 from chainrule.estimators.validation import Rows
+from chainrule.training.callbacks import Callback
+from chainrule.training.ensemble import side_by_side
 
 SEEN = ("classes_", "_labels", "_columns", "n_features_in_")  # of the data, by checking them
 
@@ -33,11 +35,10 @@ def fit_members(
             if hasattr(estimator, name):
                 setattr(member, name, getattr(estimator, name))
 
-    def one(member: Any) -> None:
-        fitting.fit(member, rows, held, first, incremental)
+    def work(member: Any) -> Callable[[Callback], None]:
+        return lambda stopped: fitting.fit(member, rows, held, first, incremental, [stopped])
 
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        list(pool.map(one, members))
+    side_by_side([work(member) for member in members], workers)
     estimator.n_iter_ = max(member.n_iter_ for member in members)
     estimator.loss_ = float(np.mean([member.loss_ for member in members]))
     estimator.n_layers_ = members[0].n_layers_

@@ -1,16 +1,18 @@
 """Ensembles: several networks of one shape, trained side by side in one call."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, TypeVar
 
 from chainrule.checks import whole
 from chainrule.engine.threads import cores
 from chainrule.network import Network
-from chainrule.training.callbacks import Epoch
+from chainrule.training.callbacks import Callback, Epoch
 from chainrule.training.history import Result
 from chainrule.training.trainer import train
+
+T = TypeVar("T")
 
 INTERRUPTED = "another training of the ensemble was interrupted"
 
@@ -63,16 +65,32 @@ def train_ensemble(
     elif len(seeds) != len(networks):
         raise ValueError(f"there are {len(seeds)} seeds for {len(networks)} networks")
     workers = cores() if threads is None else whole("threads", threads)
+
+    def work(network: Network, seed: int) -> Callable[[Callback], Result]:
+        return lambda stopped: train(
+            network, X, y, seed=seed, threads=1, callbacks=[stopped], **options
+        )
+
+    return side_by_side([work(n, s) for n, s in zip(networks, seeds, strict=True)], workers)
+
+
+def side_by_side(works: Sequence[Callable[[Callback], T]], workers: int) -> list[T]:
+    """Run trainings on threads of their own, and end all of them at an interruption.
+
+    Args:
+        works: each is called with a callback for its training, which stops it when that is due.
+        workers: how many run at a time.
+
+    Returns:
+        What they return, in their order.
+    """
     stop = threading.Event()
 
     def stopped(_epoch: Epoch) -> str | None:
         return INTERRUPTED if stop.is_set() else None
 
-    def one(network: Network, seed: int) -> Result:
-        return train(network, X, y, seed=seed, threads=1, callbacks=[stopped], **options)
-
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        pending = [pool.submit(one, n, s) for n, s in zip(networks, seeds, strict=True)]
+        pending = [pool.submit(work, stopped) for work in works]
         try:
             while wait(pending, timeout=0.05).not_done:
                 pass  # a wait without end would not let Ctrl-C through everywhere
