@@ -39,6 +39,8 @@ _WHERE = {
     "chainrule.glass.checkup": ("Checkups", "checkup"),
     "chainrule.glass.profile": ("profile",),
     "chainrule.storage.networks": ("load", "save"),
+    "chainrule.tables.files": ("load_model", "save_model"),
+    "chainrule.tables.fitting": ("table_model",),
     "chainrule.metrics": ("decide", "one_hot"),
     "chainrule.scaling": ("InnerRange",),
     "chainrule.initializers": ("constant", "normal", "orthogonal", "uniform"),

@@ -145,9 +145,13 @@ class Embedding:
         """(column, levels, dimension), by column."""
         return self.columns  # type: ignore[return-value]
 
+    @property
+    def sizes(self) -> dict[int, tuple[int, int]]:
+        """(levels, dimension) by column."""
+        return {at: (levels, dimension) for at, levels, dimension in self._sizes}
+
     def __repr__(self) -> str:
-        columns = {at: (levels, dimension) for at, levels, dimension in self._sizes}
-        return f"Embedding({columns}" + (f", name={self.name!r})" if self.name else ")")
+        return f"Embedding({self.sizes}" + (f", name={self.name!r})" if self.name else ")")
 
     def output_activations(self) -> tuple[Activation, ...]:
         """Vectors and the columns that pass may lie anywhere."""

@@ -18,7 +18,8 @@ from chainrule.initializers import find as find_initializer
 from chainrule.layers.base import every_layer
 from chainrule.network import Network
 
-FORMAT = "chainrule.network.1"
+PREFIX, VERSION = "chainrule.network.", 1
+FORMAT = f"{PREFIX}{VERSION}"
 CHECKPOINT = "chainrule.checkpoint."  # and its version; see checkpoints.py
 
 
@@ -42,12 +43,21 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     >>> bool((net.parameters["W1"] == again.parameters["W1"]).all())
     True
     """
-    from safetensors.numpy import save as to_bytes
+    write_whole(Path(path), to_bytes(network))
+
+
+def to_bytes(network: Network) -> bytes:
+    """What :func:`save` writes.
+
+    Raises:
+        ValueError: if it could not be read again.
+    """
+    from safetensors.numpy import save as serialised
 
     check_registered(network)
     tensors = {name: np.ascontiguousarray(value) for name, value in network.parameters.items()}
     metadata = {"format": FORMAT, "network": json.dumps(network.to_dict())}
-    write_whole(Path(path), to_bytes(tensors, metadata))
+    return serialised(tensors, metadata)
 
 
 def check_registered(network: Network) -> None:
@@ -94,23 +104,43 @@ def load(path: str | os.PathLike[str]) -> Network:
         ValueError: if it is not a network file, or its parameters do not fit its specification;
             a checkpoint is read with :func:`chainrule.load_checkpoint`.
     """
-    from safetensors import SafetensorError, safe_open
+    return from_bytes(Path(path).read_bytes(), str(path))
+
+
+def from_bytes(content: bytes, name: str) -> Network:
+    """The network of what :func:`to_bytes` made; ``name`` says in messages where it was.
+
+    Raises:
+        ValueError: as :func:`load`.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as tensors_of
 
     try:
-        with safe_open(os.fspath(path), framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, TypeError, KeyError) as error:
-        raise ValueError(f"{path} is not a network file: {error}") from None
-    if metadata.get("format", "").startswith(CHECKPOINT):
-        raise ValueError(f"{path} is a checkpoint: read it with load_checkpoint")
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a network file of the format {FORMAT}")
+        tensors = tensors_of(content)
+        length = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+    except (SafetensorError, TypeError, KeyError, ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is not a network file: {error}") from None
+    _check_format(str(metadata.get("format", "")), name)
     try:
         specification = json.loads(metadata["network"])
-    except (KeyError, json.JSONDecodeError, RecursionError):
-        raise ValueError(f"{path} holds no readable specification") from None
-    return assemble(path, specification, tensors)
+    except (KeyError, TypeError, json.JSONDecodeError, RecursionError):
+        raise ValueError(f"{name} holds no readable specification") from None
+    return assemble(name, specification, tensors)
+
+
+def _check_format(found: str, name: str) -> None:
+    if found.startswith(CHECKPOINT):
+        raise ValueError(f"{name} is a checkpoint: read it with load_checkpoint")
+    version = found.removeprefix(PREFIX)
+    if not found.startswith(PREFIX) or not version.isdecimal():
+        raise ValueError(f"{name} is not a network file of the format {FORMAT}")
+    if int(version) > VERSION:
+        raise ValueError(
+            f"{name} was written by a newer version of chainrule ({found}): this one reads up to "
+            f"{FORMAT}"
+        )
 
 
 def assemble(

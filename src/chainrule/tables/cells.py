@@ -21,6 +21,10 @@ DATE = re.compile(
     r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4}))([ T]\d{1,2}:\d{2}.*)?"
 )
 
+#: Styles of numbers that are not written plainly.
+COMMA, GROUPED = "a decimal comma", "thousands separators"
+POINTED = "points between thousands"
+
 
 @dataclass(frozen=True)
 class Numbers:
@@ -48,8 +52,10 @@ def is_missing(cells: np.ndarray, spellings: frozenset[str] = MISSING) -> np.nda
     return np.fromiter((cell.lower() in spellings for cell in cells), bool, len(cells))
 
 
-def numbers(cells: np.ndarray, delimiter: str = ",") -> Numbers:
+def numbers(cells: np.ndarray, delimiter: str = ",", style: str = "") -> Numbers:
     """Read cells as numbers, plain (``-1.5e3``), with thousands separators or a decimal comma.
+
+    The style is that in which they are known to be written; by default the cells settle it.
 
     ``1,234`` is 1234 where cells are divided by commas and 1.234 elsewhere, unless other cells
     of the column settle it (``1,234,567`` or ``1,234.5``, or ``984`` among them).
@@ -61,8 +67,10 @@ def numbers(cells: np.ndarray, delimiter: str = ",") -> Numbers:
     missing = is_missing(cells)
     values = _plain(np.where(missing, "", cells))
     wrong = np.isnan(values) & ~missing
-    style = ""
-    if wrong.any():
+    if style and not missing.all():
+        values = _in_style(cells, values, style)
+        wrong = np.isnan(values) & ~missing
+    elif wrong.any():
         style, values = _styled(cells, values, missing, wrong, delimiter)
         wrong = np.isnan(values) & ~missing
     if wrong.any() and not np.isnan(values).all():
@@ -90,13 +98,22 @@ def _styled(
     below = others.size > 0 and bool(((np.abs(others) < 1000) & (others == np.floor(others))).all())
     surely = below or any(map(SURELY_THOUSANDS.fullmatch, groups))
     if groups and commas <= groups and (delimiter == "," or not commas or surely):
-        return "thousands separators", _replaced(cells, values, groups, (SEPARATORS, ""))
+        return GROUPED, _replaced(cells, values, groups, (SEPARATORS, ""))
     # Where the comma is the decimal one, a point divides thousands: those are to be read anew.
     points = {cell for cell in cells[~missing & ~wrong] if "." in cell}
     if commas and all(map(DECIMAL_COMMA.fullmatch, points)):
-        style = "a decimal comma" if any("," in cell for cell in commas) else "thousands separators"
+        style = COMMA if any("," in cell for cell in commas) else POINTED
         return style, _replaced(cells, values, commas | points, (r"\.", ""), (",", "."))
     return "", values
+
+
+def _in_style(cells: np.ndarray, values: np.ndarray, style: str) -> np.ndarray:
+    """The values of cells that are known to be written in a style."""
+    if style == GROUPED:
+        known = {cell for cell in cells if THOUSANDS.fullmatch(cell)}
+        return _replaced(cells, values, known, (SEPARATORS, ""))
+    known = {cell for cell in cells if DECIMAL_COMMA.fullmatch(cell)}
+    return _replaced(cells, values, known, (r"\.", ""), (",", "."))
 
 
 def _replaced(
@@ -112,6 +129,32 @@ def _replaced(
     return values
 
 
+#: Words that say yes and no, in pairs.
+YES_AND_NO = (("true", "false"), ("t", "f"), ("yes", "no"), ("y", "n"), ("on", "off"))
+
+#: How dates are written, the unambiguous first. A column is read by one of them.
+DATE_FORMATS = (
+    "ISO8601", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
+    "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",
+)  # fmt: skip
+TIMES = ("", " %H:%M", " %H:%M:%S")
+
+
+def booleans(cells: np.ndarray, missing: np.ndarray) -> np.ndarray | None:
+    """Cells read as 1 and 0, NaN where missing; None if they are not a pair of yes and no.
+
+    >>> booleans(np.array(["Yes", "no", ""], dtype=object), np.array([False, False, True]))
+    array([ 1.,  0., nan])
+    """
+    words = {cell.lower() for cell in cells[~missing]}
+    for yes, no in YES_AND_NO:
+        if words and words <= {yes, no}:
+            values = np.array([float(cell.lower() == yes) for cell in cells])
+            values[missing] = np.nan
+            return values
+    return None
+
+
 def date_like(cells: np.ndarray) -> bool:
     """Whether nearly all of these cells are dates, with or without a time.
 
@@ -119,3 +162,36 @@ def date_like(cells: np.ndarray) -> bool:
     True
     """
     return sum(bool(DATE.fullmatch(cell)) for cell in cells) >= 0.9 * len(cells) > 0
+
+
+def dates(cells: np.ndarray, missing: np.ndarray, style: str = "") -> tuple[str, np.ndarray] | None:
+    """Dates as seconds since 1970, NaN where missing, and the format that reads them all.
+
+    Args:
+        cells: (rows,) of str.
+        missing: which of them are.
+        style: the format to read by; by default the first that reads every cell.
+
+    Returns:
+        None if no format does.
+
+    >>> cells = np.array(["31.12.1969", "2.1.1970"], dtype=object)
+    >>> style, seconds = dates(cells, np.zeros(2, bool))
+    >>> style, (seconds / 86400).tolist()
+    ('%d.%m.%Y', [-1.0, 1.0])
+    """
+    import pandas as pd
+
+    present = pd.Series(cells[~missing], dtype=object)
+    formats = [style] if style else [f + t for f in DATE_FORMATS for t in _times(f)]
+    for one in formats:
+        read = pd.to_datetime(present, format=one, errors="coerce", utc=True)
+        if not read.isna().any():
+            values = np.full(len(cells), np.nan)
+            values[~missing] = read.astype("datetime64[us, UTC]").astype(np.int64) / 1e6
+            return one, values
+    return None
+
+
+def _times(date: str) -> tuple[str, ...]:
+    return ("",) if date == "ISO8601" else TIMES

@@ -1,17 +1,26 @@
-"""How each column is read: as numbers, as text with categories, or left out, and why."""
+"""How each column is read: as numbers, yes and no, dates, texts, or left out, and why."""
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from chainrule.tables.cells import Numbers, date_like, is_missing, numbers
+from chainrule.tables.cells import (
+    YES_AND_NO,
+    Numbers,
+    booleans,
+    date_like,
+    dates,
+    is_missing,
+    numbers,
+)
 from chainrule.tables.errors import TableError, counted, quoted
 
-MOST_CATEGORIES = 100  # of a text column; the rarer ones are taken together
+MOST_STRAYS = 100  # different words among numbers that are remembered
 STRAY_SHARE = 0.05  # up to this share of words, a column is still one of numbers
 FEW = 10  # this many different texts are categories even where they are most of the rows
+YES_OR_NO = frozenset(word for pair in YES_AND_NO for word in pair)
 LARGEST = 1e100  # beyond it, squares overflow
 
 #: Names that whole numbers which all differ may have when they only tell rows apart.
@@ -21,26 +30,109 @@ IDENTIFIER = re.compile(
 )
 
 
+Kind = Literal["number", "boolean", "date", "text", "dropped"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the cells of a column are read, in one table and in later ones.
+
+    Attributes:
+        name: of the column.
+        kind: what it is read as; ``dropped`` is no feature.
+        style: of numbers, how they are written if not plainly; of dates, their format.
+        strays: words among numbers that count as missing.
+    """
+
+    name: str
+    kind: Kind
+    style: str = ""
+    strays: tuple[str, ...] = ()
+
+    def values(self, cells: np.ndarray, lines: np.ndarray, delimiter: str = ",") -> np.ndarray:
+        """The values of cells of another table, read in the same way.
+
+        Returns:
+            (rows,) float64 with NaN, dates as seconds since 1970; or (rows,) of str, ``""`` where
+            missing.
+
+        Raises:
+            TableError: for a cell of another kind, with its line.
+        """
+        missing = is_missing(cells) | np.isin(cells, self.strays)
+        if self.kind == "text":
+            return np.where(missing, "", cells)
+        if self.kind == "number":
+            read = numbers(np.where(missing, "", cells), delimiter, self.style)
+            self._refuse(cells, lines, read.wrong, "a number")
+            check_finite(self.name, cells, lines, read.values)
+            return read.values
+        if missing.all():
+            return np.full(len(cells), np.nan)
+        if self.kind == "boolean":
+            found = booleans(cells, missing)
+            if found is None:
+                words = np.array([cell.lower() not in YES_OR_NO for cell in cells])
+                self._refuse(cells, lines, words & ~missing, "a yes or no")
+                self._refuse(cells, lines, ~missing, "one pair of yes and no with the others")
+            assert found is not None
+            return found
+        return self._seconds(cells, lines, missing)
+
+    def _seconds(self, cells: np.ndarray, lines: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        found = dates(cells, missing, self.style)
+        if found is None:
+            each = (
+                dates(cells[k : k + 1], missing[k : k + 1], self.style) for k in range(len(cells))
+            )
+            wrong = np.array([one is None for one in each])
+            self._refuse(cells, lines, wrong, f"a date written as {self.style}")
+        assert found is not None
+        return found[1]
+
+    def _refuse(self, cells: np.ndarray, lines: np.ndarray, wrong: np.ndarray, what: str) -> None:
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            raise TableError(
+                f"column {quoted(self.name)}, line {lines[at]}: {quoted(cells[at])} is not {what}, "
+                "as which the column was read when the model was fitted"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "column": self.name, "read_as": self.kind, "style": self.style,
+            "strays": list(self.strays),
+        }  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Column:
     """A column as it was read.
 
     Attributes:
-        name: its name.
-        kind: what it is read as; ``dropped`` is no feature.
+        reading: how.
         detail: what is in it, or why it was dropped.
         missing: how many cells are missing.
-        values: (rows,) float64 with NaN, or (rows,) of str with None; empty for a dropped one.
+        values: as :meth:`Reading.values` gives them; empty for a dropped one.
     """
 
-    name: str
-    kind: Literal["number", "text", "dropped"]
+    reading: Reading
     detail: str
     missing: int
     values: np.ndarray
 
+    @property
+    def name(self) -> str:
+        return self.reading.name
 
-def read_column(name: str, cells: np.ndarray, lines: np.ndarray, delimiter: str = ",") -> Column:
+    @property
+    def kind(self) -> Kind:
+        return self.reading.kind
+
+
+def read_column(
+    name: str, cells: np.ndarray, lines: np.ndarray, delimiter: str = ",", as_text: bool = False
+) -> Column:
     """Decide what a column is as a feature.
 
     Args:
@@ -48,6 +140,7 @@ def read_column(name: str, cells: np.ndarray, lines: np.ndarray, delimiter: str 
         cells: (rows,) of str.
         lines: (rows,) the lines of the file, for messages.
         delimiter: of the file: what a comma in a number means depends on it.
+        as_text: whether it is known to hold texts, even if they look like numbers.
 
     Raises:
         TableError: for a number that is not finite, with its line.
@@ -63,9 +156,11 @@ def read_column(name: str, cells: np.ndarray, lines: np.ndarray, delimiter: str 
     read = numbers(cells, delimiter)
     present = len(cells) - int(read.missing.sum())
     stray = int(read.wrong.sum())
-    if stray == 0 or (stray <= STRAY_SHARE * present and mostly_different(read)):
+    if not as_text and (stray == 0 or (stray <= STRAY_SHARE * present and mostly_different(read))):
         return _number(name, cells, lines, read)
-    return _text(name, cells, missing)
+    return (
+        _boolean(name, cells, missing) or _date(name, cells, missing) or _text(name, cells, missing)
+    )
 
 
 def mostly_different(read: Numbers) -> bool:
@@ -89,7 +184,29 @@ def check_finite(name: str, cells: np.ndarray, lines: np.ndarray, values: np.nda
 
 
 def _dropped(name: str, why: str, missing: np.ndarray) -> Column:
-    return Column(name, "dropped", why, int(missing.sum()), np.zeros(0))
+    return Column(Reading(name, "dropped"), why, int(missing.sum()), np.zeros(0))
+
+
+def _boolean(name: str, cells: np.ndarray, missing: np.ndarray) -> Column | None:
+    values = booleans(cells, missing)
+    if values is None or (np.unique(values[~missing]).size == 1 and not missing.any()):
+        return None
+    words = sorted({cell.lower() for cell in cells[~missing]}, reverse=True)
+    return Column(Reading(name, "boolean"), " or ".join(words), int(missing.sum()), values)
+
+
+def _date(name: str, cells: np.ndarray, missing: np.ndarray) -> Column | None:
+    known = cells[~missing]
+    found = dates(cells, missing) if date_like(known) else None
+    if found is None or len(set(known)) == 1:
+        return None
+    style, values = found
+    first, last = (
+        np.datetime64(int(seconds), "s").astype("datetime64[D]")
+        for seconds in (np.nanmin(values), np.nanmax(values))
+    )
+    detail = f"from {first} to {last}" + ("" if style == "ISO8601" else f", written as {style}")
+    return Column(Reading(name, "date", style), detail, int(missing.sum()), values)
 
 
 def _number(name: str, cells: np.ndarray, lines: np.ndarray, read: Numbers) -> Column:
@@ -109,7 +226,9 @@ def _number(name: str, cells: np.ndarray, lines: np.ndarray, read: Numbers) -> C
     if read.wrong.any():
         stray = cells[read.wrong]
         detail += f"; {counted(len(stray), 'cell')} such as {quoted(stray[0])} taken as missing"
-    return Column(name, "number", detail, int((read.missing | read.wrong).sum()), read.values)
+    strays = tuple(sorted(set(cells[read.wrong])))[:MOST_STRAYS]
+    reading = Reading(name, "number", read.style, strays)
+    return Column(reading, detail, int((read.missing | read.wrong).sum()), read.values)
 
 
 def _text(name: str, cells: np.ndarray, missing: np.ndarray) -> Column:
@@ -123,11 +242,8 @@ def _text(name: str, cells: np.ndarray, missing: np.ndarray) -> Column:
     if different > max(FEW, len(known) / 2):
         return _dropped(name, f"{dates}{different} different values in {len(known)} cells", missing)
     detail = dates + counted(different, "category", "categories")
-    if different > MOST_CATEGORIES:
-        detail += f", the rarest of them taken together so that {MOST_CATEGORIES} remain"
-    values = cells.copy()
-    values[missing] = None
-    return Column(name, "text", detail, int(missing.sum()), values)
+    values = np.where(missing, "", cells)
+    return Column(Reading(name, "text"), detail, int(missing.sum()), values)
 
 
 def _is_identifier(name: str) -> bool:

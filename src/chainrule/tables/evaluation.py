@@ -1,132 +1,212 @@
-"""What a network is worth on the rows that were held out, beside the simplest guess."""
+"""What a model is worth on rows that it did not learn from, beside the simplest guess."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainrule.metrics import decide
+from chainrule.tables.errors import TableError
+from chainrule.tables.model import Predictions
+from chainrule.tables.task import Target
+
+#: The figures of each kind of task, the first the one that counts; True where larger is better.
+FIGURES: Mapping[str, Mapping[str, bool]] = {
+    "classes": {
+        "accuracy": True, "balanced_accuracy": True, "f1_macro": True, "log_loss": False,
+        "roc_auc": True,
+    },
+    "numbers": {"rmse": False, "mae": False, "r2": True},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class ClassEvaluation:
-    """The evaluation of a classifier.
+class Judged:
+    """Rows that were predicted and are known.
 
     Attributes:
-        rows: how many were held out.
-        accuracy: the share of them that the network decides rightly.
-        majority: the most frequent class of the training rows.
-        majority_accuracy: the share that always guessing it gets right.
-        classes: in the order of the matrix.
-        confusion: (K, K) counts: a row of it for each true class, a column for each predicted.
+        true: (m,) labels that count the classes, or numbers.
+        predicted: (m,) alike.
+        probabilities: (m, K) of the classes; None for numbers.
+    """
+
+    true: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The evaluation of a model.
+
+    Attributes:
+        rows: how many were judged.
+        figures: by name; of folds the means. None where a figure is not defined.
+        spread: of folds the standard deviations; else empty.
+        guess: the most frequent class of the training rows, or their mean.
+        guess_figures: of always predicting that.
+        classes: in the order of the labels; none for numbers.
+        confusion: (K, K) counts: a row for each true class, a column for each predicted.
+        judged: all rows, for pictures.
     """
 
     rows: int
-    accuracy: float
-    majority: str | int | float
-    majority_accuracy: float
+    figures: Mapping[str, float | None]
+    spread: Mapping[str, float | None]
+    guess: str | int | float
+    guess_figures: Mapping[str, float | None]
     classes: tuple[str | int | float, ...]
-    confusion: np.ndarray
+    confusion: np.ndarray | None
+    judged: Judged
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "held_out_rows": self.rows,
-            "accuracy": self.accuracy,
-            "majority_class": self.majority,
-            "majority_class_accuracy": self.majority_accuracy,
-            "classes": list(self.classes),
-            "confusion_matrix": self.confusion.tolist(),
-        }
+        found: dict[str, Any] = {"rows": self.rows, "figures": dict(self.figures)}
+        if self.spread:
+            found["deviation_between_folds"] = dict(self.spread)
+        found["guess"] = {"value": self.guess, "figures": dict(self.guess_figures)}
+        if self.confusion is not None:
+            found["classes"] = list(self.classes)
+            found["confusion_matrix"] = self.confusion.tolist()
+        return found
+
+    def better(self, figure: str) -> bool:
+        """Whether the model is better than the guess."""
+        mine, other = self.figures[figure], self.guess_figures[figure]
+        larger = figures_of(bool(self.classes))[figure]
+        return mine is not None and (other is None or (mine > other if larger else mine < other))
 
 
-@dataclass(frozen=True)
-class NumberEvaluation:
-    """The evaluation of a regression, in the target's own unit.
+def figures_of(classes: bool) -> Mapping[str, bool]:
+    """The figures of a task, with whether larger is better."""
+    return FIGURES["classes" if classes else "numbers"]
 
-    Attributes:
-        rows: how many were held out.
-        rmse: root of the mean squared error.
-        mae: mean absolute error.
-        r2: the share of the variance that is explained; None where there is no variance.
-        mean: the guess to compare with, the mean of the training rows.
-        mean_rmse: the errors of that guess.
-        mean_mae: the same.
-        mean_r2: the same.
+
+def check_figure(name: str, classes: bool) -> None:
+    """Refuse a figure that the task does not have.
+
+    Raises:
+        TableError: that names those it has.
     """
-
-    rows: int
-    rmse: float
-    mae: float
-    r2: float | None
-    mean: float
-    mean_rmse: float
-    mean_mae: float
-    mean_r2: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "held_out_rows": self.rows,
-            "rmse": self.rmse,
-            "mae": self.mae,
-            "r2": self.r2,
-            "predicting_the_mean": {
-                "mean": self.mean,
-                "rmse": self.mean_rmse,
-                "mae": self.mean_mae,
-                "r2": self.mean_r2,
-            },
-        }
+    known = figures_of(classes)
+    if name not in known:
+        kind = "a classification" if classes else "a regression"
+        raise TableError(f"the metric of {kind} is one of {', '.join(known)}, not {name!r}")
 
 
-Evaluation = ClassEvaluation | NumberEvaluation
-
-
-def evaluate_classes(
-    outputs: np.ndarray, labels: np.ndarray, trained: np.ndarray,
-    classes: Sequence[str | int | float],
-) -> ClassEvaluation:  # fmt: skip
-    """Compare outputs with the labels of the held-out rows.
+def evaluate(
+    target: Target, parts: Sequence[tuple[Predictions, np.ndarray]], trained: np.ndarray
+) -> Evaluation:
+    """Compare predictions with what is true.
 
     Args:
-        outputs: (m, 1) or (m, K) probabilities.
-        labels: (m,) true labels.
-        trained: the labels of the training rows.
-        classes: what the labels count.
+        target: what is predicted.
+        parts: predictions and true values, of one set of rows or of each fold.
+        trained: the values of the training rows, for the guess.
     """
-    from sklearn.metrics import confusion_matrix
+    judged = [_judged(target, predictions, true) for predictions, true in parts]
+    every = _together(judged)
+    if target.classes:
+        guess_label = int(np.argmax(np.bincount(trained, minlength=len(target.classes))))
+        guess: Any = target.classes[guess_label]
+        always = [_always_class(one, trained, guess_label, len(target.classes)) for one in judged]
+    else:
+        guess = float(np.mean(trained))
+        always = [Judged(one.true, np.full(len(one.true), guess)) for one in judged]
+    figures, spread = _of_parts(judged, target)
+    confusion = None
+    if target.classes:
+        from sklearn.metrics import confusion_matrix
 
-    decided = decide(outputs)
-    majority = int(np.argmax(np.bincount(trained, minlength=len(classes))))
-    return ClassEvaluation(
-        rows=len(labels),
-        accuracy=float(np.mean(decided == labels)),
-        majority=classes[majority],
-        majority_accuracy=float(np.mean(labels == majority)),
-        classes=tuple(classes),
-        confusion=confusion_matrix(labels, decided, labels=np.arange(len(classes))),
-    )
-
-
-def evaluate_numbers(
-    predicted: np.ndarray, values: np.ndarray, trained: np.ndarray
-) -> NumberEvaluation:
-    """Compare predictions with the values of the held-out rows.
-
-    Args:
-        predicted: (m,) in the unit of the target.
-        values: (m,) true values.
-        trained: the values of the training rows.
-    """
-    mean = float(np.mean(trained))
-    rmse, mae, r2 = _errors(predicted, values)
-    return NumberEvaluation(
-        len(values), rmse, mae, r2, mean, *_errors(np.full(values.shape, mean), values)
-    )
+        labels = np.arange(len(target.classes))
+        confusion = confusion_matrix(every.true, every.predicted, labels=labels)
+    return Evaluation(
+        len(every.true), figures, spread, guess, _of_parts(always, target)[0], target.classes,
+        confusion, every,
+    )  # fmt: skip
 
 
-def _errors(predicted: np.ndarray, values: np.ndarray) -> tuple[float, float, float | None]:
-    off = predicted - values
-    spread = float(np.sum((values - values.mean()) ** 2))
-    r2 = 1 - float(np.sum(off**2)) / spread if spread > 0 else None
-    return float(np.sqrt(np.mean(off**2))), float(np.mean(np.abs(off))), r2
+def _judged(target: Target, predictions: Predictions, true: np.ndarray) -> Judged:
+    if not target.classes:
+        return Judged(true, predictions.values)
+    place = {label: number for number, label in enumerate(target.classes)}
+    predicted = np.array([place[label] for label in predictions.values], np.int64)
+    return Judged(true, predicted, predictions.probabilities)
+
+
+def _together(parts: Sequence[Judged]) -> Judged:
+    probabilities = None
+    if parts[0].probabilities is not None:
+        probabilities = np.concatenate(
+            [p.probabilities for p in parts if p.probabilities is not None]
+        )
+    return Judged(
+        np.concatenate([p.true for p in parts]), np.concatenate([p.predicted for p in parts]),
+        probabilities,
+    )  # fmt: skip
+
+
+def _always_class(one: Judged, trained: np.ndarray, label: int, classes: int) -> Judged:
+    """Always the most frequent class, with the shares of the training rows as probabilities."""
+    shares = np.bincount(trained, minlength=classes) / len(trained)
+    return Judged(
+        one.true, np.full(len(one.true), label), np.tile(shares, (len(one.true), 1))
+    )  # fmt: skip
+
+
+def _of_parts(
+    parts: Sequence[Judged], target: Target
+) -> tuple[dict[str, float | None], dict[str, float | None]]:
+    each = [_figures(one, len(target.classes)) for one in parts]
+    means: dict[str, float | None] = {}
+    spread: dict[str, float | None] = {}
+    for name in each[0]:
+        known = [found[name] for found in each]
+        values = [value for value in known if value is not None]
+        means[name] = float(np.mean(values)) if len(values) == len(known) else None
+        spread[name] = float(np.std(values)) if len(values) == len(known) else None
+    return means, spread if len(parts) > 1 else {}
+
+
+def _figures(one: Judged, classes: int) -> dict[str, float | None]:
+    if not classes:
+        return _errors(one.predicted, one.true)
+    from sklearn.metrics import f1_score
+
+    labels = np.arange(classes)
+    right = one.predicted == one.true
+    present = [k for k in labels if (one.true == k).any()]
+    assert one.probabilities is not None
+    true = np.clip(one.probabilities[np.arange(len(one.true)), one.true], 1e-15, 1)
+    return {
+        "accuracy": float(right.mean()),
+        "balanced_accuracy": float(np.mean([right[one.true == k].mean() for k in present])),
+        "f1_macro": float(
+            f1_score(one.true, one.predicted, labels=present, average="macro", zero_division=0)
+        ),
+        "log_loss": float(-np.log(true).mean()),
+        "roc_auc": _area(one, classes),
+    }
+
+
+def _area(one: Judged, classes: int) -> float | None:
+    """The area under the ROC curve, of several classes the mean of each against the rest."""
+    from sklearn.metrics import roc_auc_score
+
+    assert one.probabilities is not None
+    areas = []
+    for label in range(classes) if classes > 2 else (1,):
+        is_it = one.true == label
+        if is_it.all() or not is_it.any():
+            return None
+        areas.append(roc_auc_score(is_it, one.probabilities[:, label]))
+    return float(np.mean(areas))
+
+
+def _errors(predicted: np.ndarray, true: np.ndarray) -> dict[str, float | None]:
+    off = predicted - true
+    spread = float(np.sum((true - true.mean()) ** 2))
+    return {
+        "rmse": float(np.sqrt(np.mean(off**2))),
+        "mae": float(np.mean(np.abs(off))),
+        "r2": 1 - float(np.sum(off**2)) / spread if spread > 0 else None,
+    }

@@ -2,59 +2,110 @@
 
 import operator
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from chainrule import activations
-from chainrule.layers import Dense
-from chainrule.optimizers import Adam
+from chainrule.checks import real_number
+from chainrule.layers import BatchNorm, Dense, Dropout, Layer
+from chainrule.losses import Loss
+from chainrule.losses import find as find_loss
+from chainrule.optimizers import OPTIMIZERS, Optimizer
+from chainrule.penalties import ClipGlobalNorm, Penalty
+from chainrule.schedules import SCHEDULES
 from chainrule.tables.errors import TableError, quoted
+from chainrule.tables.preprocessing import ONE_HOT, SCALINGS
 from chainrule.tables.task import TASKS
+
+LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "mse"}
 
 
 @dataclass(frozen=True)
 class Options:
-    """The choices of a fit.
+    """The choices of a fit; each is a number, a text, or a list of numbers, as TOML has them.
 
     Attributes:
         task: one of ``TASKS``; ``auto`` infers it from the target.
+        scaling: of numbers: ``standard``, ``robust`` or ``quantile``.
+        one_hot: levels up to which a text column is one-hot; past them it is embedded.
         hidden: the sizes of the hidden layers; none makes the network linear.
         activation: of the hidden layers.
-        epochs: passes over the training rows.
+        dropout: the share of units dropped behind each hidden layer, in [0, 1).
+        batch_norm: whether to normalise behind each hidden layer.
+        loss: ``auto``, or one that suits the task: such as ``huber(1.0)`` or ``focal``.
+        optimizer: by name.
+        learning_rate: the first one.
+        schedule: of the learning rate, by name; ``constant`` leaves it.
+        epochs: passes over the training rows, at most.
         batch_size: rows of a batch.
-        learning_rate: of Adam.
+        l1: strength of the penalty on |W|, at least 0.
+        l2: strength of the penalty on ½ W², at least 0.
+        clip: the norm that the whole gradient is scaled down to; 0 does not.
+        label_smoothing: the share of the uniform distribution in the targets, in [0, 1).
+        class_weight: ``none`` or ``balanced``.
+        patience: epochs without a better loss on validation rows before the training ends, and
+            goes back to the best; 0 trains for all epochs.
+        validation_share: of the training rows that are held back for ``patience``.
+        ensemble: how many networks are trained and averaged.
         seed: of the held-out rows, the initial parameters and the shuffles.
         test_share: the share of the rows that is held out.
+        folds: of a cross-validation in place of held-out rows; 0 for none.
+        threads: 0 measures what is fastest.
 
     Raises:
         TableError: for a value outside its range, or an unknown name.
 
-    >>> Options(hidden=(8,)).layers()
-    [Dense(8, 'relu')]
+    >>> Options(hidden=(8,), dropout=0.1).layers()
+    [Dense(8, 'relu'), Dropout(rate=0.1, name=None)]
     """
 
     task: str = "auto"
+    scaling: str = "standard"
+    one_hot: int = ONE_HOT
     hidden: Sequence[int] = (64, 64)
     activation: str = "relu"
+    dropout: float = 0.0
+    batch_norm: bool = False
+    loss: str = "auto"
+    optimizer: str = "adam"
+    learning_rate: float = 0.001
+    schedule: str = "constant"
     epochs: int = 100
     batch_size: int = 32
-    learning_rate: float = 0.001
+    l1: float = 0.0
+    l2: float = 0.0
+    clip: float = 0.0
+    label_smoothing: float = 0.0
+    class_weight: str = "none"
+    patience: int = 0
+    validation_share: float = 0.1
+    ensemble: int = 1
     seed: int = 0
     test_share: float = 0.2
+    folds: int = 0
+    threads: int = 0
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise TableError(f"unknown task {quoted(self.task)}; there are {', '.join(TASKS)}")
+        _chosen("task", self.task, TASKS)
+        _chosen("scaling", self.scaling, SCALINGS)
+        _chosen("class_weight", self.class_weight, ("none", "balanced"))
+        _chosen("optimizer", self.optimizer, tuple(sorted(OPTIMIZERS)))
+        _chosen("schedule", self.schedule, tuple(sorted(SCHEDULES)))
         object.__setattr__(self, "hidden", tuple(_sizes(self.hidden)))
-        object.__setattr__(self, "epochs", _whole("epochs", self.epochs, 1))
-        object.__setattr__(self, "batch_size", _whole("batch_size", self.batch_size, 1))
-        object.__setattr__(self, "seed", _whole("seed", self.seed, 0, 2**63 - 1))
-        if not (isinstance(self.test_share, int | float) and 0 < self.test_share < 1):
-            raise TableError(f"test_share must be between 0 and 1, not {self.test_share!r}")
+        for name, least, most in WHOLE:
+            object.__setattr__(self, name, _whole(name, getattr(self, name), least, most))
+        if self.folds == 1:
+            raise TableError("folds must be 0 for none, or at least 2, not 1")
+        for name, low, high, ends in REAL:
+            object.__setattr__(self, name, _real(name, getattr(self, name), low, high, ends))
+        if not isinstance(self.batch_norm, bool):
+            raise TableError(f"batch_norm must be true or false, not {self.batch_norm!r}")
         try:
-            Adam(self.learning_rate)
+            self.optimiser()
             trainable = activations.find(self.activation).trainable
             self.layers()
+            if self.loss != "auto":
+                find_loss(self.loss)
         except ValueError as error:
             raise TableError(str(error)) from None
         if not trainable:
@@ -63,12 +114,79 @@ class Options:
                 "a hidden layer with it cannot be trained"
             )
 
-    def layers(self) -> list[Dense]:
+    def layers(self) -> list[Layer]:
         """The hidden layers."""
-        return [Dense(units, self.activation) for units in self.hidden]
+        layers: list[Layer] = []
+        for units in self.hidden:
+            layers.append(Dense(units, self.activation))
+            if self.batch_norm:
+                layers.append(BatchNorm())
+            if self.dropout:
+                layers.append(Dropout(self.dropout))
+        return layers
+
+    def optimiser(self) -> Optimizer:
+        """The optimizer, with its schedule.
+
+        Raises:
+            ValueError: for a learning rate that is not positive, or a schedule that needs more.
+        """
+        found = OPTIMIZERS[self.optimizer](learning_rate=self.learning_rate)
+        if self.schedule == "constant":
+            return found
+        try:
+            rate: Any = SCHEDULES[self.schedule](self.learning_rate)
+        except TypeError:
+            raise ValueError(f"the schedule {self.schedule!r} needs values of its own") from None
+        return replace(found, learning_rate=rate)
+
+    def penalty(self) -> Penalty | None:
+        """The penalty, if there is one."""
+        return Penalty(self.l1, self.l2) if self.l1 or self.l2 else None
+
+    def clipping(self) -> ClipGlobalNorm | None:
+        """How gradients are clipped, if they are."""
+        return ClipGlobalNorm(self.clip) if self.clip else None
+
+    def loss_for(self, task: str) -> Loss:
+        """The loss for a task.
+
+        Raises:
+            TableError: if the one that was chosen does not suit.
+        """
+        loss = find_loss(LOSSES[task] if self.loss == "auto" else self.loss)
+        of_classes = loss.targets == (0, 1) or loss.distribution
+        suits = {
+            "binary": of_classes and not loss.distribution,
+            "multiclass": loss.distribution or (of_classes and loss.predicts == "targets"),
+            "regression": not of_classes,
+        }[task]
+        if not suits or loss.predicts not in ("targets", "values"):
+            raise TableError(f"the loss {str(loss)!r} does not suit a {task} task")
+        return loss
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"hidden": list(self.hidden), "optimizer": Adam.name}
+        return asdict(self) | {"hidden": list(self.hidden)}
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of all choices."""
+        return [field.name for field in fields(cls)]
+
+
+MOST = 2**31 - 1
+#: Whole numbers: the least and the largest.
+WHOLE = (
+    ("one_hot", 1, 10_000), ("epochs", 1, MOST), ("batch_size", 1, MOST), ("patience", 0, MOST),
+    ("ensemble", 1, 1000), ("seed", 0, 2**63 - 1), ("folds", 0, 1000), ("threads", 0, 1024),
+)  # fmt: skip
+#: Real numbers: the range, and whether its ends belong to it.
+REAL = (
+    ("dropout", 0.0, 1.0, "[)"), ("learning_rate", 0.0, float("inf"), "()"),
+    ("l1", 0.0, float("inf"), "[)"), ("l2", 0.0, float("inf"), "[)"),
+    ("clip", 0.0, float("inf"), "[)"), ("label_smoothing", 0.0, 1.0, "[)"),
+    ("validation_share", 0.0, 1.0, "()"), ("test_share", 0.0, 1.0, "()"),
+)  # fmt: skip
 
 
 def read_sizes(text: str) -> tuple[int, ...]:
@@ -80,10 +198,17 @@ def read_sizes(text: str) -> tuple[int, ...]:
     >>> read_sizes("64, 32")
     (64, 32)
     """
+    if not text.strip():
+        return ()
     try:
         return tuple(int(size) for size in text.split(","))
     except ValueError:
         raise TableError(f"hidden must be sizes such as 64,64, not {quoted(text)}") from None
+
+
+def _chosen(name: str, value: Any, among: Sequence[str]) -> None:
+    if value not in among:
+        raise TableError(f"unknown {name} {quoted(value)}; there are {', '.join(among)}")
 
 
 def _sizes(sizes: Any) -> list[int]:
@@ -92,9 +217,24 @@ def _sizes(sizes: Any) -> list[int]:
     return [_whole("a size in hidden", size, 1) for size in sizes]
 
 
-def _whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
+def _whole(name: str, value: Any, least: int, most: int = MOST) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
         raise TableError(f"{name} must be a whole number of at least {least}, not {value!r}")
     if value > most:
         raise TableError(f"{name} must be at most {most}, not {value}")
     return operator.index(value)
+
+
+def _real(name: str, value: Any, low: float, high: float, ends: str) -> float:
+    inside = real_number(value) and low <= value <= high
+    inside = inside and not (ends[0] == "(" and value == low)
+    inside = inside and not (ends[1] == ")" and value == high)
+    if not inside:
+        if high == float("inf"):
+            allowed = "a positive number" if ends[0] == "(" else "a number of at least 0"
+        elif ends == "()":
+            allowed = f"between {low:g} and {high:g}"
+        else:
+            allowed = f"from {low:g} to below {high:g}"
+        raise TableError(f"{name} must be {allowed}, not {value!r}")
+    return float(value)

@@ -45,12 +45,14 @@ class Table:
         delimiter: what divides its cells.
         cells: by column name, in the file's order: (rows,) of str.
         lines: (rows,) the line of the file on which each row begins.
+        texts: names of columns that are known to hold texts, even if they look like numbers.
     """
 
     file: str
     delimiter: str
     cells: dict[str, np.ndarray]
     lines: np.ndarray
+    texts: frozenset[str] = frozenset()
 
     @property
     def names(self) -> list[str]:

@@ -51,3 +51,25 @@ def _of_each_class(order: np.ndarray, labels: np.ndarray, share: float) -> np.nd
         owed -= take
         chosen.append(members[:take])
     return np.concatenate(chosen)
+
+
+def fold_rows(
+    rows: int, folds: int, seed: int, labels: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Divide rows into folds at random, each class evenly.
+
+    Returns:
+        The indices of each fold, ascending.
+
+    Raises:
+        TableError: if there are fewer rows than folds.
+
+    >>> [fold.size for fold in fold_rows(10, 3, seed=0)]
+    [4, 3, 3]
+    """
+    if rows < folds:
+        raise TableError(f"{counted(rows, 'row')} with a target cannot make {folds} folds")
+    order = np.random.default_rng(seed).permutation(rows)
+    if labels is not None:
+        order = order[np.argsort(labels[order], kind="stable")]
+    return [np.sort(order[start::folds]) for start in range(folds)]

@@ -87,6 +87,42 @@ def read_target(table: Table, name: str, task: str = "auto") -> Target:
     return Target(name, chosen, detail, rows, labels.reshape(-1).astype(np.int64), classes)
 
 
+def read_later_target(table: Table, target: Target) -> tuple[np.ndarray, np.ndarray]:
+    """The target's values in another table.
+
+    Returns:
+        The indices of the rows that have one, and the values as :class:`Target` has them.
+
+    Raises:
+        TableError: if the column is not there, a class is unknown, or a cell is no number.
+    """
+    if target.name not in table.cells:
+        raise TableError(_no_column(table, target.name))
+    cells = table.cells[target.name]
+    if target.classes and isinstance(target.classes[0], str):
+        rows = np.flatnonzero(~is_missing(cells))
+        found: list[str | int | float] = list(cells[rows])
+    else:
+        read = numbers(cells, table.delimiter)
+        if read.wrong.any():
+            _refuse_words(table, target.name, read)
+        check_finite(target.name, cells, table.lines, read.values)
+        rows = np.flatnonzero(~read.missing)
+        found = read.values[rows].tolist()
+    if rows.size == 0:
+        raise TableError(f"the target {quoted(target.name)} has no values in {quoted(table.file)}")
+    if not target.classes:
+        return rows, np.array(found, np.float64)
+    place = {label: number for number, label in enumerate(target.classes)}
+    for at, label in zip(rows, found, strict=True):
+        if label not in place:
+            raise TableError(
+                f"column {quoted(target.name)}, line {table.lines[at]}: the class "
+                f"{quoted(cells[at])} was in no training row"
+            )
+    return rows, np.array([place[label] for label in found], np.int64)
+
+
 def _inferred(different: np.ndarray, rows: int) -> Task:
     count = different.size
     if count == 2:

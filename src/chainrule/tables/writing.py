@@ -7,14 +7,17 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chainrule.network import Network
 from chainrule.storage.networks import save, write_whole
 from chainrule.tables.errors import TableError, quoted
+from chainrule.tables.files import SUFFIX, save_model
 from chainrule.training.history import History
+
+if TYPE_CHECKING:
+    from chainrule.tables.fitting import Fitted
 
 RUNS = "runs"  # where the directories of runs lie that were given no place
 
@@ -59,11 +62,8 @@ class RunDirectory:
             number += 1
         return place
 
-    def write(
-        self, network: Network, config: Mapping[str, Any], history: History,
-        evaluation: Mapping[str, Any],
-    ) -> Path:  # fmt: skip
-        """Write network.safetensors, config.json, metrics.csv and evaluation.json.
+    def write(self, fitted: "Fitted") -> Path:
+        """Write model.chainrule, network.safetensors, config.json, metrics.csv, evaluation.json.
 
         They are written beside the directory, which then appears whole under its name.
 
@@ -79,10 +79,7 @@ class RunDirectory:
             made = _make(place.parent)
             temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
             try:
-                save(network, temporary / "network.safetensors")
-                write_whole(temporary / "config.json", _json(config))
-                write_whole(temporary / "metrics.csv", _metrics(history))
-                write_whole(temporary / "evaluation.json", _json(evaluation))
+                _write_files(fitted, temporary)
                 umask = os.umask(0)
                 os.umask(umask)
                 temporary.chmod(0o777 & ~umask)
@@ -108,6 +105,40 @@ class RunDirectory:
                 # Another run may have taken the number in the meantime: there is a next one.
                 if self._out is not None or not place.exists():
                     raise
+
+
+def _write_files(fitted: "Fitted", folder: Path) -> None:
+    model, results = fitted.model, fitted.results
+    summary = {
+        "stopped": [result.stopped for result in results],
+        "epochs": [result.history.epochs for result in results],
+    }
+    save_model(model, folder / f"model{SUFFIX}")
+    save(model.networks[0], folder / "network.safetensors")
+    write_whole(folder / "config.json", _json(_config(fitted)))
+    write_whole(folder / "metrics.csv", _metrics([result.history for result in results]))
+    write_whole(folder / "evaluation.json", _json(fitted.evaluation.to_dict() | summary))
+
+
+def _config(fitted: "Fitted") -> dict[str, Any]:
+    """Everything that was decided, for people and programs to read."""
+    plan, model = fitted.plan, fitted.model
+    treatments = model.preprocessing.treatments()
+    target = {
+        "column": model.goal.name, "task": model.goal.task, "detail": plan.target.detail,
+        "classes": list(model.goal.classes), "mean": model.goal.mean, "scale": model.goal.scale,
+    }  # fmt: skip
+    columns = [
+        {
+            "column": column.name, "read_as": column.kind, "detail": column.detail,
+            "missing": column.missing, "treatment": treatments.get(column.name, ""),
+        }
+        for column in plan.columns
+    ]  # fmt: skip
+    return dict(model.about) | {
+        "target": target, "columns": columns, "preprocessing": model.preprocessing.figures(),
+        "network": model.networks[0].to_dict(),
+    }  # fmt: skip
 
 
 def _make(folder: Path) -> list[Path]:
@@ -145,12 +176,13 @@ def _json(data: Mapping[str, Any]) -> bytes:
     return (json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _metrics(history: History) -> bytes:
-    """The figures of each epoch, a row for each; an epoch without a figure has an empty cell."""
+def _metrics(histories: Sequence[History]) -> bytes:
+    """The figures of each epoch of each network, a row for each; what there is not is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["epoch", *history])
-    for epoch in range(history.epochs):
-        figures = [repr(history[name][epoch]) for name in history]
-        writer.writerow([epoch + 1, *figures])
+    writer.writerow(["network", "epoch", *histories[0]])
+    for number, history in enumerate(histories, start=1):
+        for epoch in range(history.epochs):
+            figures = [repr(history[name][epoch]) for name in history]
+            writer.writerow([number, epoch + 1, *figures])
     return text.getvalue().encode()

@@ -1,0 +1,145 @@
+"""A fitted model of a table: from its columns to labels or numbers in the target's own unit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.metrics import decide
+from chainrule.network import Network
+from chainrule.tables.columns import Reading
+from chainrule.tables.errors import TableError, counted, listed, quoted
+from chainrule.tables.preprocessing import Preprocessing
+from chainrule.tables.reading import Table
+from chainrule.tables.task import Task
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is predicted.
+
+    Attributes:
+        name: of the target's column.
+        task: ``binary``, ``multiclass`` or ``regression``.
+        classes: in the order of the outputs; none for regression.
+        mean: of the training rows, for regression.
+        scale: their deviation.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[str | int | float, ...] = ()
+    mean: float = 0.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of some rows.
+
+    Attributes:
+        values: (m,) labels, or numbers in the target's unit.
+        probabilities: (m, K) of the classes; None for regression.
+        spread: (m,) how far the networks of an ensemble are apart: the standard deviation of their
+            numbers, or of their probabilities of the label; None for a single network.
+        notes: what was unusual about the columns, a sentence each.
+    """
+
+    values: np.ndarray
+    probabilities: np.ndarray | None
+    spread: np.ndarray | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableModel:
+    """Networks and all that stands between them and a table.
+
+    Attributes:
+        goal: what is predicted.
+        preprocessing: from columns to inputs.
+        networks: one, or several whose outputs are averaged.
+        dropped: columns that were there and are no features.
+        about: how it came to be, as :mod:`chainrule.tables.fitting` writes it.
+    """
+
+    goal: Goal
+    preprocessing: Preprocessing
+    networks: tuple[Network, ...]
+    dropped: tuple[str, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def features(self) -> tuple[Reading, ...]:
+        """The columns that it reads."""
+        return self.preprocessing.readings
+
+    def predict(self, data: Any) -> Predictions:
+        """Labels or numbers for the rows of a table.
+
+        Args:
+            data: a :class:`~chainrule.tables.reading.Table`, a data frame, or the path of a file.
+                Columns may stand in any order; those that are no features are passed over.
+
+        Raises:
+            TableError: for a missing column, or a cell of another kind, by name and line.
+        """
+        from chainrule.tables.sources import table_of
+
+        table = table_of(data)
+        values = self.values_of(table)
+        outputs = self.outputs(self.preprocessing.inputs(values))
+        return self.read_outputs(outputs, tuple(self._notes(table, values)))
+
+    def values_of(self, table: Table) -> dict[str, np.ndarray]:
+        """The values of the features of a table.
+
+        Raises:
+            TableError: for a missing column, or a cell of another kind.
+        """
+        absent = [r.name for r in self.features if r.name not in table.cells]
+        if absent:
+            raise TableError(
+                f"the table has no column {listed(absent)}, which the model reads; "
+                f"there are {listed(table.names)}"
+            )
+        return {
+            r.name: r.values(table.cells[r.name], table.lines, table.delimiter)
+            for r in self.features
+        }
+
+    def outputs(self, inputs: np.ndarray) -> np.ndarray:
+        """The outputs of every network: (networks, m, outputs)."""
+        return np.stack([network.predict(inputs) for network in self.networks])
+
+    def read_outputs(self, outputs: np.ndarray, notes: tuple[str, ...] = ()) -> Predictions:
+        """What the outputs of the networks say, in the target's own terms."""
+        several = len(outputs) > 1
+        outputs = outputs.astype(np.float64)
+        if not self.goal.classes:
+            numbers = outputs[:, :, 0] * self.goal.scale + self.goal.mean
+            spread = numbers.std(axis=0) if several else None
+            return Predictions(numbers.mean(axis=0), None, spread, notes)
+        mean = outputs.mean(axis=0)
+        places = decide(mean)
+        each = outputs if mean.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=2)
+        spread = each.std(axis=0)[np.arange(len(places)), places] if several else None
+        labels = np.array(self.goal.classes, dtype=object)[places]
+        return Predictions(labels, each.mean(axis=0), spread, notes)
+
+    def _notes(self, table: Table, values: Mapping[str, np.ndarray]) -> Sequence[str]:
+        notes = []
+        known = {r.name for r in self.features} | set(self.dropped) | {self.goal.name}
+        if extra := [name for name in table.names if name not in known]:
+            which = counted(len(extra), "column")
+            notes.append(f"{which} that the model does not know: {listed(extra)}; passed over")
+        for name, levels in self.preprocessing.levels().items():
+            new = ~np.isin(values[name], levels) & (values[name] != "")
+            if new.any():
+                found = listed(sorted(set(values[name][new])), 5)
+                notes.append(
+                    f"column {quoted(name)}: {counted(int(new.sum()), 'row')} with levels that no "
+                    f"training row had: {found}"
+                )
+        return notes
