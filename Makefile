@@ -26,8 +26,9 @@ check: $(VENV)/developing  ## lint, format, types, import contract
 bench: $(VENV)/benchmarking  ## the benchmarks; make bench WORK=tiny for one
 	$(BIN)/python -m benchmarks $(WORK)
 
-soak: $(VENV)/developing  ## kill 500 trainings at random moments and go on from their checkpoints
+soak: $(VENV)/developing  ## 500 trainings killed at random moments, 2,000 damaged or hostile model files
 	$(BIN)/python tests/soak/kills.py --kills 500
+	$(BIN)/python tests/soak/model_files.py --files 2000
 
 clean:           ## remove what the commands above made
 	rm -rf $(VENV) runs build dist

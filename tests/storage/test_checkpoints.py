@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 from tests.training.problems import classes, classifier, trained
 
 import chainrule as cr
-from chainrule.storage import checkpoints
+from chainrule.storage import networks
 
 NAME = "checkpoint-00000002.safetensors"
 
@@ -39,7 +39,7 @@ def rewritten(path, tensors=None, **changes):
     tensors = load_file(path) if tensors is None else tensors
     metadata = texts(path) | changes
     metadata.pop("checksum", None)
-    metadata["checksum"] = checkpoints._checksum(metadata, tensors)
+    metadata["checksum"] = networks.checksum(metadata, tensors)
     save_file(tensors, path, metadata)
 
 

@@ -9,7 +9,6 @@ the arrays mean, :mod:`chainrule.training.resuming` knows.
 import json
 import os
 import re
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +72,7 @@ def write(path: Path, content: Content) -> None:
         "network": json.dumps(content.network.to_dict()),
         "training": json.dumps(content.plain),
     }
-    write_whole(path, to_bytes(tensors, texts | {"checksum": _checksum(texts, tensors)}))
+    write_whole(path, to_bytes(tensors, texts | {"checksum": networks.checksum(texts, tensors)}))
 
 
 def read(path: str | os.PathLike[str]) -> Content:
@@ -92,7 +91,7 @@ def read(path: str | os.PathLike[str]) -> Content:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is not a checkpoint, or damaged: {error}") from None
-    if texts.pop("checksum", "") != _checksum(texts, tensors):
+    if texts.pop("checksum", "") != networks.checksum(texts, tensors):
         raise ValueError(f"{path} is damaged: its checksum does not fit what it holds")
     try:
         specification, plain = json.loads(texts["network"]), json.loads(texts["training"])
@@ -139,16 +138,6 @@ def _check_format(path: str | os.PathLike[str], name: str) -> None:
             f"{path} is a checkpoint of the version {found[1]}, and this is a chainrule that reads "
             f"those up to {VERSION}: a newer one is needed"
         )
-
-
-def _checksum(texts: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> str:
-    """Over everything: texts, and names, types, shapes and bytes of the tensors."""
-    value = zlib.crc32(json.dumps(sorted(texts.items())).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        value = zlib.crc32(f"{name} {tensor.dtype} {tensor.shape}".encode(), value)
-        value = zlib.crc32(tensor.reshape(-1).view(np.uint8).data, value)
-    return f"{value:08x}"
 
 
 def check_vector(name: str, array: Any, dtype: str | None = None) -> np.ndarray:

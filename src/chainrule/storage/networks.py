@@ -6,6 +6,7 @@ Nothing in such a file is code, and nothing is ever unpickled.
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,18 @@ def to_bytes(network: Network) -> bytes:
 
     check_registered(network)
     tensors = {name: np.ascontiguousarray(value) for name, value in network.parameters.items()}
-    metadata = {"format": FORMAT, "network": json.dumps(network.to_dict())}
-    return serialised(tensors, metadata)
+    texts = {"format": FORMAT, "network": json.dumps(network.to_dict())}
+    return serialised(tensors, texts | {"checksum": checksum(texts, tensors)})
+
+
+def checksum(texts: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> str:
+    """Over everything: texts, and names, types, shapes and bytes of the tensors."""
+    value = zlib.crc32(json.dumps(sorted(texts.items())).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        value = zlib.crc32(f"{name} {tensor.dtype} {tensor.shape}".encode(), value)
+        value = zlib.crc32(tensor.reshape(-1).view(np.uint8).data, value)
+    return f"{value:08x}"
 
 
 def check_registered(network: Network) -> None:
@@ -119,12 +130,15 @@ def from_bytes(content: bytes, name: str) -> Network:
     try:
         tensors = tensors_of(content)
         length = int.from_bytes(content[:8], "little")
-        metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+        texts = dict(json.loads(content[8 : 8 + length]).get("__metadata__") or {})
     except (SafetensorError, TypeError, KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"{name} is not a network file: {error}") from None
-    _check_format(str(metadata.get("format", "")), name)
+    _check_format(str(texts.get("format", "")), name)
+    # Files of the first days have no checksum.
+    if "checksum" in texts and texts.pop("checksum") != checksum(texts, tensors):
+        raise ValueError(f"{name} is damaged: its checksum does not fit what it holds")
     try:
-        specification = json.loads(metadata["network"])
+        specification = json.loads(texts["network"])
     except (KeyError, TypeError, json.JSONDecodeError, RecursionError):
         raise ValueError(f"{name} holds no readable specification") from None
     return assemble(name, specification, tensors)
