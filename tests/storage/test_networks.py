@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -223,3 +224,25 @@ def test_loading_executes_nothing(path, monkeypatch):
         with_metadata(network=specification(layers=layers))(path)
         with pytest.raises(ValueError, match=r"neither a name|unknown activation|not a number"):
             cr.load(path)
+
+
+def test_a_file_of_the_first_version_is_read_and_predicts_as_then():
+    samples = Path(__file__).parent / "samples"
+    expected = json.loads((samples / "network-1.json").read_text())
+    found = cr.load(samples / "network-1.safetensors").predict([[0.5, -1.0]])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_bit_that_turned_is_seen(path):
+    cr.save(network(), path)
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged: its checksum does not fit"):
+        cr.load(path)
+
+
+def test_a_newer_version_says_so(path):
+    save_file({"a": np.zeros(1)}, path, {"format": "chainrule.network.2"})
+    with pytest.raises(ValueError, match="was written by a newer version"):
+        cr.load(path)
