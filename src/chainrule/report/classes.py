@@ -175,7 +175,8 @@ def _roc_of_many(evaluation: Evaluation, areas: Sequence[float | None]) -> Pictu
     lines, mean = [], np.zeros(grid.size)
     for k in having:
         wrong, right, _ = roc_curve(judged.true == k, judged.probabilities[:, k])
-        lines.append((wrong, right, "orange" if k == worst else "muted", 1.0 if k == worst else 0.4))
+        colour, alpha = ("orange", 1.0) if k == worst else ("muted", 0.4)
+        lines.append((wrong, right, colour, alpha))
         mean += np.interp(grid, wrong, right) / len(having)
     mean[0] = 0.0
     lines.sort(key=lambda line: line[2])

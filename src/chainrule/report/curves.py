@@ -1,6 +1,5 @@
 """The training, epoch by epoch."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -92,7 +91,7 @@ def _both(name: str) -> Mapping[str, str]:
 
 
 def _figures(history: History, name: str) -> np.ndarray:
-    return np.array(history[name] if name in history else [], np.float64)
+    return np.array(history.get(name, []), np.float64)
 
 
 def _is_log(columns: Sequence[np.ndarray]) -> bool:
@@ -128,5 +127,3 @@ def epochs_of(histories: Sequence[History]) -> str:
     """How many epochs there were: one number, or the range over the networks."""
     counts = sorted({history.epochs for history in histories})
     return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-
-

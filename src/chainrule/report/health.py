@@ -89,4 +89,5 @@ def _norm(layer: LayerHealth) -> float:
 def _outputs(layer: LayerHealth) -> str:
     if layer.mean is None or layer.deviation is None:
         return "–"
-    return f"{number(layer.mean, 3)} ± {number(layer.deviation, 3)}"
+    nothing = abs(layer.mean) < 1e-3 * layer.deviation
+    return f"{'0' if nothing else number(layer.mean, 3)} ± {number(layer.deviation, 3)}"

@@ -28,7 +28,7 @@ class Importance:
         rows: on how many it was measured.
         held: whether the model had not learned from these.
         repeats: how often each column was shuffled.
-        figure: by how much this changes, in words.
+        figure: what a bar is, in words.
     """
 
     bars: list[Bar]
@@ -57,7 +57,8 @@ def importance_of(fitted: Fitted, seed: int = 0) -> Importance:
     true = plan.target.values[rows]
     before = _error(fitted, inputs, true)
     names, rises, spreads = [], [], []
-    for name, places in inputs_by_column(model.preprocessing).items():
+    for name, found_at in inputs_by_column(model.preprocessing).items():
+        places = np.array(found_at)
         found = []
         for _ in range(repeats):
             shuffled = inputs.copy()
@@ -74,7 +75,8 @@ def importance_of(fitted: Fitted, seed: int = 0) -> Importance:
             [_words(rises[k], spreads[k], classes) for k in order],
         ),
         len(names) - len(order), count, held, repeats,
-        "points of accuracy that are lost" if classes else "the rise of the RMSE",
+        "how many percentage points of accuracy are lost" if classes
+        else "how much the RMSE grows",
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_POINTS = 1000  # of a picture
+MOST_WORST = 6
 
 
 def errors_of(judged: Judged) -> str:
@@ -22,6 +23,14 @@ def errors_of(judged: Judged) -> str:
         f"Half of the predictions are off by less than {number(float(half))}, nine of ten by less "
         f"than {number(float(most))}, the worst by {number(float(off.max()))}."
     )
+
+
+def worst_of(judged: Judged) -> list[tuple[str, str, str]]:
+    """The rows with the largest errors: what is true, what was predicted, the difference."""
+    off = judged.predicted - judged.true
+    order = np.argsort(-np.abs(off), kind="stable")[:MOST_WORST]
+    columns = (judged.true, judged.predicted, off)
+    return [tuple(number(float(column[k])) for column in columns) for k in order]  # type: ignore[misc]
 
 
 def pictures_of(judged: Judged) -> list[Picture]:

@@ -34,6 +34,7 @@ FIGURES = {
     "r2": ("R²", "the share of the variance that is explained; 1 is best"),
 }  # fmt: skip
 SHARES = ("accuracy", "balanced_accuracy")
+IN_UNITS = ("rmse", "mae")  # of the target
 FIRST = {True: ("accuracy", "balanced_accuracy", "roc_auc"), False: ("rmse", "mae", "r2")}
 
 
@@ -85,7 +86,7 @@ def judged_on(fitted: Fitted) -> str:
     """Which rows the figures are of."""
     rows, plan = counted(fitted.evaluation.rows, "row"), fitted.plan
     if fitted.evaluation.spread:
-        return f"{rows}, each judged by a model of one of {plan.options.folds} folds that had not seen it,"
+        return f"{rows}, each judged by the model of a fold that had not seen it,"
     if plan.held.size:
         return f"{rows} that were held out and that it had not seen,"
     return f"{rows} of another table, kept for the test,"
@@ -127,13 +128,24 @@ def figures_of(evaluation: Evaluation) -> list[Figure]:
 
 
 def _figure(evaluation: Evaluation, name: str) -> Figure:
-    say = percent if name in SHARES else number
+    say = percent if name in SHARES else number if name in IN_UNITS else _score
     called, meaning = FIGURES.get(name, (name, ""))
     return Figure(
         called, meaning, say(evaluation.figures[name]),
         say(evaluation.spread[name]) if evaluation.spread else "",
         say(evaluation.guess_figures[name]), evaluation.better(name),
     )  # fmt: skip
+
+
+def _score(value: float | None) -> str:
+    """A figure around 1, with three decimals.
+
+    >>> _score(0.5), _score(-0.0022), _score(-12345.6)
+    ('0.500', '−0.002', '−12,346')
+    """
+    if value is None or abs(value) >= 1000:
+        return number(value)
+    return f"{value:.3f}".replace("-", "−")
 
 
 def data_of(plan: Plan) -> list[tuple[str, str]]:
@@ -209,12 +221,14 @@ def network_of(fitted: Fitted) -> str:
     )  # fmt: skip
     seconds = max(result.seconds for result in fitted.results)
     epochs = epochs_of([result.history for result in fitted.results])
+    if epochs != str(options.epochs):
+        epochs += f" of at most {options.epochs}"
     return (
         f"{start} has {networks[0].vector.size:,} parameters and reads "
         f"{counted(networks[0].inputs, 'input')}. It was trained by {options.optimizer} with a "
-        f"learning rate of {options.learning_rate:g} on batches of {counted(options.batch_size, 'row')}, "
-        f"for {epochs} of at most {options.epochs} epochs, to make the loss {plan.loss} small; "
-        f"that took {number(seconds, 2)} s."
+        f"learning rate of {options.learning_rate:g} on batches of "
+        f"{counted(options.batch_size, 'row')}, for {epochs} epochs, to make the loss "
+        f"{plan.loss} small; that took {number(seconds, 2)} s."
     )
 
 
@@ -245,6 +259,8 @@ def choices_of(options: Options) -> list[tuple[str, str, bool]]:
 def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, tuple | list):
         return ", ".join(str(item) for item in value) or "none"
     return shown(value)

@@ -9,6 +9,7 @@ from chainrule.report.columns import SHOWN, columns_of
 from chainrule.report.curves import course_of, curves_of
 from chainrule.report.health import health_of
 from chainrule.report.importance import importance_of
+from chainrule.report.words import figure as number
 from chainrule.report.words import shown, visible
 from chainrule.storage.networks import write_whole
 from chainrule.tables.fitting import Fitted
@@ -104,7 +105,7 @@ def _guess(fitted: Fitted) -> str:
     guess = fitted.evaluation.guess
     if fitted.model.goal.classes:
         return f"always “{shown(guess, 24)}”"
-    return f"always {summary.number(float(guess))}"
+    return f"always {number(float(guess))}"
 
 
 def _of_classes(fitted: Fitted) -> dict[str, Any]:
@@ -121,4 +122,8 @@ def _of_classes(fitted: Fitted) -> dict[str, Any]:
 
 def _of_numbers(fitted: Fitted) -> dict[str, Any]:
     judged = fitted.evaluation.judged
-    return {"errors": numbers.errors_of(judged), "pictures": numbers.pictures_of(judged)}
+    return {
+        "errors": numbers.errors_of(judged),
+        "worst": numbers.worst_of(judged),
+        "pictures": numbers.pictures_of(judged),
+    }
