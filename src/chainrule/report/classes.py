@@ -8,8 +8,7 @@ import numpy as np
 
 from chainrule.report.bars import Bar, bars
 from chainrule.report.drawing import COLOURS, Picture, axes, dressed, picture, thinned
-from chainrule.report.words import figure as number
-from chainrule.report.words import named, percent, shown
+from chainrule.report.words import named, percent, score, shown
 from chainrule.tables.errors import counted
 from chainrule.tables.evaluation import Evaluation, Judged
 
@@ -95,7 +94,7 @@ def each_class(evaluation: Evaluation) -> list[OneClass]:
     return [
         OneClass(
             shown(evaluation.classes[k], 32), int(rows[k]),
-            percent(recall[k] if rows[k] else None), percent(precision[k]), number(areas[k], 3),
+            percent(recall[k] if rows[k] else None), percent(precision[k]), score(areas[k]),
         )
         for k in order
     ]  # fmt: skip
@@ -159,7 +158,7 @@ def _roc_of_two(evaluation: Evaluation, area: float) -> Picture:
         f"Each point is a threshold for saying “{name}”: upwards the share of its rows that are "
         "found, to the right the share of the others that are taken for it. A curve in the upper "
         f"left corner is best, the dashed line is tossing a coin. The area below it is "
-        f"{number(area, 3)}; the dot is the threshold ½ that the model uses.",
+        f"{score(area)}; the dot is the threshold ½ that the model uses.",
         paint, 3.6,
     )  # fmt: skip
 
@@ -186,9 +185,9 @@ def _roc_of_many(evaluation: Evaluation, areas: Sequence[float | None]) -> Pictu
         "roc", "ROC curves, each class against the rest",
         "Each line is a class, each point of it a threshold: upwards the share of the class that "
         "is found, to the right the share of the others that are taken for it. Blue is the mean "
-        f"of the classes (area {number(average, 3)}), orange the class that is hardest to tell "
+        f"of the classes (area {score(average)}), orange the class that is hardest to tell "
         f"from the others, “{shown(evaluation.classes[worst], 24)}” (area "
-        f"{number(areas[worst], 3)}). The dashed line is tossing a coin.",
+        f"{score(areas[worst])}). The dashed line is tossing a coin.",
         lambda figure: _roc(figure, lines), 3.6,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from chainrule.report.bars import Bar, bars
 from chainrule.report.columns import Spark, spark_of
 from chainrule.report.curves import epochs_of
 from chainrule.report.words import figure as number
-from chainrule.report.words import named, percent, shown
+from chainrule.report.words import named, percent, score, shown
 from chainrule.tables.errors import counted
 from chainrule.tables.evaluation import Evaluation
 from chainrule.tables.fitting import Fitted, Plan
@@ -128,24 +128,13 @@ def figures_of(evaluation: Evaluation) -> list[Figure]:
 
 
 def _figure(evaluation: Evaluation, name: str) -> Figure:
-    say = percent if name in SHARES else number if name in IN_UNITS else _score
+    say = percent if name in SHARES else number if name in IN_UNITS else score
     called, meaning = FIGURES.get(name, (name, ""))
     return Figure(
         called, meaning, say(evaluation.figures[name]),
         say(evaluation.spread[name]) if evaluation.spread else "",
         say(evaluation.guess_figures[name]), evaluation.better(name),
     )  # fmt: skip
-
-
-def _score(value: float | None) -> str:
-    """A figure around 1, with three decimals.
-
-    >>> _score(0.5), _score(-0.0022), _score(-12345.6)
-    ('0.500', '−0.002', '−12,346')
-    """
-    if value is None or abs(value) >= 1000:
-        return number(value)
-    return f"{value:.3f}".replace("-", "−")
 
 
 def data_of(plan: Plan) -> list[tuple[str, str]]:

@@ -41,6 +41,17 @@ def figure(value: float | None, digits: int = 4) -> str:
     return f"{value:,.{places}f}".replace("-", "−")
 
 
+def score(value: float | None) -> str:
+    """A figure around 1, with three decimals.
+
+    >>> score(0.5), score(-0.0022), score(-12345.6)
+    ('0.500', '−0.002', '−12,346')
+    """
+    if value is None or abs(value) >= 1000:
+        return figure(value)
+    return f"{value:.3f}".replace("-", "−")
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """A share in percent.
 

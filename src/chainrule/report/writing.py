@@ -112,6 +112,7 @@ def _of_classes(fitted: Fitted) -> dict[str, Any]:
     evaluation = fitted.evaluation
     return {
         "matrix": classes.matrix_of(evaluation),
+        "turned": len(evaluation.classes) > 3 and any(len(str(c)) > 3 for c in evaluation.classes),
         "confusions": classes.confusions_of(evaluation),
         "each_class": classes.each_class(evaluation),
         "classes": len(evaluation.classes),
