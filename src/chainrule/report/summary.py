@@ -84,7 +84,8 @@ def verdict_of(fitted: Fitted) -> str:
 
 def judged_on(fitted: Fitted) -> str:
     """Which rows the figures are of."""
-    rows, plan = counted(fitted.evaluation.rows, "row"), fitted.plan
+    count, plan = fitted.evaluation.rows, fitted.plan
+    rows = "1 row" if count == 1 else f"{count:,} rows"
     if fitted.evaluation.spread:
         return f"{rows}, each judged by the model of a fold that had not seen it,"
     if plan.held.size:
