@@ -13,9 +13,10 @@ from chainrule.tables.preprocessing import Preprocessing, frame_of
 
 MOST_ROWS = 1000
 MOST_BARS = 20
-REPEATS = 10
 LEAST_ROWS = 100
-BUDGET = 2e10  # multiplications: a second or two
+REPEATS = 10
+LEAST_REPEATS = 3  # for which rather fewer rows are taken
+BUDGET = 8e9  # multiplications: a second or two
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,9 @@ def _size(fitted: Fitted, rows: int) -> tuple[int, int]:
     model = fitted.model
     weights = sum(network.vector.size for network in model.networks)
     a_row = max(1, weights * len(model.features))
-    count = min(rows, MOST_ROWS)
+    few = int(np.clip(BUDGET // (a_row * LEAST_REPEATS), LEAST_ROWS, MOST_ROWS))
+    count = min(rows, few)
     repeats = int(np.clip(BUDGET // (a_row * count), 1, REPEATS))
-    if repeats == 1:
-        count = min(count, max(LEAST_ROWS, int(BUDGET // a_row)))
     return count, repeats
 
 
