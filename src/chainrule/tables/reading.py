@@ -62,6 +62,11 @@ class Table:
     def rows(self) -> int:
         return len(self.lines)
 
+    @property
+    def stem(self) -> str:
+        """The file's name without its endings."""
+        return Path(self.file).name.partition(".")[0]
+
 
 def read_table(path: str | os.PathLike[str]) -> Table:
     """Read a file of delimited text with a header: UTF-8, divided by ``,`` ``;`` tab or ``|``.

@@ -9,10 +9,10 @@ import numpy as np
 from chainrule.tables.cells import Numbers, is_missing, numbers
 from chainrule.tables.columns import STRAY_SHARE, check_finite, mostly_different
 from chainrule.tables.errors import TableError, counted, listed, quoted
+from chainrule.tables.options import TASKS
 from chainrule.tables.reading import Table
 
 Task = Literal["binary", "multiclass", "regression"]
-TASKS = ("auto", "binary", "multiclass", "regression")
 
 MOST_WHOLE_CLASSES = 20  # whole numbers with more different values are quantities
 ROWS_PER_CLASS = 5  # and so are those that occur less often than this on average
