@@ -56,7 +56,8 @@ def _parameter(field: Field[Any]) -> inspect.Parameter:
         default = flag if default else names[0].partition("/")[2]
     option = typer.Option(
         *FURTHER.get(field.name, []), *names, show_default=False,
-        help=f"{_help()[field.name]} [dim]\\[default: {default}][/dim]", rich_help_panel=field.metadata["group"].capitalize(),
+        help=f"{_help()[field.name]} [dim]\\[default: {default}][/dim]",
+        rich_help_panel=field.metadata["group"].capitalize(),
         autocompletion=_completion(field.name),
     )  # fmt: skip
     return inspect.Parameter(

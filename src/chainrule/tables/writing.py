@@ -44,6 +44,7 @@ class RunDirectory:
         self._stem = stem or "table"
         self._check()
         begun = Unfinished(self.place).folder
+        self._workshop = begun if unfinished else None
         if begun.exists() and not unfinished:
             raise TableError(
                 f"{quoted(begun, 80)} holds a fit that was begun: go on with "
@@ -93,7 +94,9 @@ class RunDirectory:
         made: list[Path] = []
         try:
             made = _make(place.parent)
-            temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+            # What is left where the training is killed here goes with the directory of it.
+            within = self._workshop or place.parent
+            temporary = Path(tempfile.mkdtemp(dir=within, prefix=f".{place.name}."))
             try:
                 _write_files(fitted, temporary, place)
                 umask = os.umask(0)
