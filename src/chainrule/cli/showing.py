@@ -88,9 +88,9 @@ def _table(console: Console, title: str, *headings: str) -> Table:
 
 
 def _show_columns(console: Console, plan: Plan, treatments: Mapping[str, str]) -> None:
-    divided = f"cells divided by {DELIMITERS[plan.delimiter]}s"
+    divided = f": cells divided by {DELIMITERS[plan.delimiter]}s" if plan.delimiter else ""
     table = _table(
-        console, f"{plan.file}: {divided}", "column", "read as", "missing", "detail", "treatment"
+        console, plan.file + divided, "column", "read as", "missing", "detail", "treatment"
     )
     table.columns[2].justify = "right"
     target = plan.target

@@ -212,7 +212,7 @@ def _run(
             unfinished.remove()
         raise
     if unfinished is not None and fitted.interrupted:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"go on with --resume {unfinished.out}")
     run = Run(directory.write(fitted), fitted)
     if unfinished is not None:
         unfinished.remove()
