@@ -1,5 +1,6 @@
 """``chainrule predict``: what a model says of the rows of another table."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Annotated
@@ -90,6 +91,8 @@ def _check_place(out: str, *inputs: str) -> None:
     """Refuse, before any work, a place that cannot be written, or that of what is read."""
     place = Path(out)
     try:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(out)  # a name that no file can have is refused by it
         if place.is_dir():
             raise TableError(f"{quoted(out, 80)} is a directory, not a file")
         if not place.parent.is_dir() or not os.access(place.parent, os.W_OK):

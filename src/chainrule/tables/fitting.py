@@ -13,7 +13,7 @@ from chainrule.tables.configuration import Configuration
 from chainrule.tables.evaluation import Evaluation, check_figure, evaluate, figures_of
 from chainrule.tables.files import SUFFIX
 from chainrule.tables.learning import Examples, layers_for, learn
-from chainrule.tables.model import Goal, TableModel
+from chainrule.tables.model import Goal, TableModel, read_features
 from chainrule.tables.options import Options
 from chainrule.tables.planning import Plan, configuration_of, make_plan
 from chainrule.tables.preprocessing import Preprocessing
@@ -247,6 +247,8 @@ def fit(
     plan = replace(plan, metric=metric or first, sources=sources or {})
     tested = None if other is None else read_later_target(other, plan.target)
     preprocessing = _preprocessing(plan)
+    if other is not None and tested is not None:  # what it lacks is told before the training
+        read_features(preprocessing.readings, _rows_of(other, tested[0]))
     if prepared is not None:
         prepared(plan, preprocessing)
     trained = plan.target.values[plan.train]

@@ -14,6 +14,7 @@ from chainrule.tables.reading import Table, content_of, parse_table
 
 #: How many lines a table has above its first row, where it stands in no file.
 HEADER = 1
+TEXTS = ("string", "mixed", "mixed-integer", "bytes")  # as pandas calls what objects are
 
 
 def table_of(data: Any) -> Table:
@@ -85,7 +86,7 @@ def holds_texts(values: Any) -> bool:
 
     if hasattr(values, "cat"):
         values = values.cat.categories
-    return str(pd.api.types.infer_dtype(values, skipna=True)) in ("string", "mixed", "bytes")
+    return str(pd.api.types.infer_dtype(values, skipna=True)) in TEXTS
 
 
 def _spelled(values: Any) -> np.ndarray:
