@@ -182,7 +182,8 @@ def test_a_model_no_better_than_the_guess_is_told(capsys):
 
 def test_folds_are_evaluated_each_by_a_model_of_the_others(capsys):
     assert fit("species", "--cv", "3") == 0
-    said = capsys.readouterr().out
+    said, progress = capsys.readouterr()
+    assert progress.splitlines()[:3] == [f"fold {k} of 3" for k in (1, 2, 3)]
     assert "344 to train on, evaluated in 3 folds" in said
     assert "on 344 rows, each by a model of the other 2 folds" in said
     assert "accuracy" in read("runs/penguins-1/evaluation.json")["deviation_between_folds"]

@@ -29,7 +29,7 @@ def folder(tmp_path, monkeypatch):
 def printed(capsys):
     out, err = capsys.readouterr()
     for stream in (out, err):
-        assert all(c == "\n" or c.isprintable() for c in stream)
+        assert stream.replace("\n", "").isprintable()
     return out
 
 
@@ -38,7 +38,7 @@ def test_a_fit_shows_cells_as_they_are_and_short(how, capsys):
     assert run(["fit", "t.parquet", "--target", "y", "--epochs", "1", *how]) == 0
     out = printed(capsys)
     if how:
-        assert set(json.loads(out)["evaluation"]["classes"]) == set(NASTY) - {"a\rb"} | {"a\rb"}
+        assert set(json.loads(out)["evaluation"]["classes"]) == set(NASTY)
     else:
         assert len(out) < 20_000
         assert "[red]yes[/]" in out

@@ -77,7 +77,7 @@ def test_the_limit_of_one_hot_decides_and_each_treatment_is_told():
     read = columns(a=["x", "y", "z"] * 4, b=["1", "2", "NA"] * 4, c=["yes", "no", "yes"] * 4)
     one_hot = Preprocessing.fitted(read, np.arange(12))
     assert one_hot.treatments() == {
-        "a": "one-hot, 3 levels", "b": "mean 0, deviation 1; gaps get the median and a mark",
+        "a": "one-hot, 3 levels", "b": "z-scores; gaps marked",
         "c": "1 and 0",
     }  # fmt: skip
     embedded = Preprocessing.fitted(read, np.arange(12), one_hot=2)

@@ -81,7 +81,7 @@ def figure(value: float) -> str:
 def _table(console: Console, title: str, *headings: str) -> Table:
     """A table below a line of its own: Rich would fold a title to the table's width."""
     console.print(Text(printable(title), style="bold"), soft_wrap=True)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -252,7 +253,9 @@ def fit(
     if prepared is not None:
         prepared(plan, preprocessing)
     trained = plan.target.values[plan.train]
-    folds = _folds(plan, options) if options.folds and other is None else []
+    folds = _folds(plan, options, progress) if options.folds and other is None else []
+    if progress and options.ensemble > 1:
+        print(f"{options.ensemble} networks side by side", file=sys.stderr)
     model, results = _trained(plan, preprocessing, options, progress, callbacks, saved)
     if folds:
         evaluation = evaluate(plan.target, folds, trained)
@@ -264,15 +267,17 @@ def fit(
     return Fitted(plan, model, tuple(results), evaluation)
 
 
-def _folds(plan: Plan, options: Options) -> list[tuple[Any, np.ndarray]]:
+def _folds(plan: Plan, options: Options, progress: bool) -> list[tuple[Any, np.ndarray]]:
     """Predictions and targets of each fold, by a model of the others.
 
     Raises:
         KeyboardInterrupt: for Ctrl-C: what some folds say is not what was asked for.
     """
     labels = plan.target.values if plan.target.classes else None
-    judged = []
+    judged: list[tuple[Any, np.ndarray]] = []
     for rows in fold_rows(len(plan.train), options.folds, options.seed, labels):
+        if progress:
+            print(f"fold {len(judged) + 1} of {options.folds}", file=sys.stderr)
         part = replace(plan, train=np.setdiff1d(plan.train, rows), held=rows)
         model, results = _trained(part, _preprocessing(part), options, False)
         if any(result.stopped == "interrupted" for result in results):

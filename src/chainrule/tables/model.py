@@ -88,7 +88,7 @@ class TableModel:
         from chainrule.tables.sources import table_of
 
         table = table_of(data)
-        values = read_features(self.features, table)
+        values = self.values_of(table)
         outputs = self.outputs(self.preprocessing.inputs(values))
         return self.read_outputs(outputs, tuple(self._notes(table, values)))
 

@@ -91,7 +91,7 @@ class Preprocessing:
             words = {"number": how, "boolean": "1 and 0", "date": f"parts, {how}"}
             done[reading.name] = words.get(reading.kind, "")
         for name in gaps:
-            done[name] += "; gaps get the median and a mark"
+            done[name] += "; gaps marked"
         for name, levels in self.levels().items():
             done[name] = f"one-hot, {counted(len(levels), 'level')}"
         if embedding := self.embedding():
@@ -140,8 +140,8 @@ class Preprocessing:
 
 
 _SCALED = {
-    "StandardScaler": "mean 0, deviation 1", "RobustScaler": "median 0, quartiles 1 apart",
-    "QuantileTransformer": "quantiles to a normal distribution",
+    "StandardScaler": "z-scores", "RobustScaler": "robust scale",
+    "QuantileTransformer": "normal quantiles",
 }  # fmt: skip
 
 
