@@ -1,11 +1,14 @@
 """What users get wrong: one clear line, exit code 2, and nothing written."""
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
 from chainrule.cli.main import run
+from chainrule.tables.fitting import fit_table
+from chainrule.tables.options import Options
 
 PENGUINS = Path(__file__).parents[2] / "examples" / "penguins.csv"
 GOOD = "a,b,y\n" + "".join(f"{k},{k * k % 7},{k % 2}\n" for k in range(20))
@@ -29,7 +32,7 @@ FILES = {
     "UTF-16": ("a,b,y\n1,2,0\n".encode("utf-16"), "is in UTF-16: convert it to UTF-8"),
     "NUL": (b"a,b,y\n1,2\0,0\n", "is not a table of text: byte 10 is NUL"),
     "zip": (b"PK\x03\x04\x14\x00", "an Excel workbook: save the sheet as CSV"),
-    "gzip": (b"\x1f\x8b\x08\x00", "is compressed: unpack it first"),
+    "gzip": (b"\x1f\x8b\x08\x00", "cannot be unpacked: Compressed file ended"),
     "one column": (b"y\n0\n1\n0\n1\n", "the table has no column but the target 'y'"),
     "other delimiter": (b"a:b:y\n1:2:0\n", "the only one is 'a:b:y'; cells are divided by a"),
     "no such target": (GOOD.replace("y", "Y").encode(), "did you mean 'Y'? there are 'a', 'b'"),
@@ -59,11 +62,13 @@ FILES = {
         ("a,y\n" + "".join(f"{k},{k / 3}\n" for k in range(40)) + "9,unknown\n").encode(),
         "the target 'y' is not a number in line 42: 'unknown'",
     ),
+    "xz": (b"\xfd7zXZ\0", "is compressed by xz: unpack it first, or use gzip"),
+    "Parquet": (b"PAR1PAR1", "is no readable Parquet file"),
     "control characters": (b"a,\x1b[31m,y\n1,2\n", "line 2: 2 cells, and the header has 3"),
 }
 
 ARGUMENTS = {
-    "nothing": (["fit"], "missing argument 'FILE.csv'"),
+    "nothing": (["fit"], "missing argument 'FILE'"),
     "no target": (["fit", "t.csv"], "missing option '--target'"),
     "no such file": (["fit", "u.csv", "--target", "y"], "there is no file 'u.csv'"),
     "a directory": (["fit", ".", "--target", "y"], "'.' is a directory, not a file"),
@@ -100,12 +105,78 @@ OPTIONS = {
     ),
     "negative seed": (["--seed", "-1"], "seed must be a whole number of at least 0, not -1"),
     "large seed": (["--seed", "9223372036854775808"], "seed must be at most 9223372036854775807"),
+    "dropout": (["--dropout", "1"], "dropout must be from 0 to below 1, not 1.0"),
+    "penalty": (["--l2", "-1"], "l2 must be a number of at least 0, not -1.0"),
+    "smoothing": (["--label-smoothing", "inf"], "label_smoothing must be from 0 to below 1"),
+    "optimizer": (["--optimizer", "adma"], "unknown optimizer 'adma'; there are adagrad, adam,"),
+    "schedule": (["--schedule", "cos"], "unknown schedule 'cos'; there are"),
+    "loss": (["--loss", "hinges"], "unknown loss 'hinges'"),
+    "loss of numbers": (["--loss", "mse"], "the loss 'mse' does not suit a binary task"),
+    "scaling": (["--scaling", "log"], "unknown scaling 'log'; there are standard, robust"),
+    "weights": (["--class-weight", "even"], "unknown class_weight 'even'; there are none, bal"),
+    "one fold": (["--cv", "1"], "folds must be 0 for none, or at least 2, not 1"),
+    "many folds": (["--cv", "21"], "20 rows with a target cannot make 21 folds"),
+    "networks": (["--ensemble", "0"], "ensemble must be a whole number of at least 1, not 0"),
+    "metric": (["--metric", "rmse"], "the metric of a classification is one of accuracy,"),
+    "test": (["--test", "u.csv"], "there is no file 'u.csv'"),
+    "test without": (["--test", "x.csv"], "there is no column 'y': there are 'a', 'b'"),
+    "test lacks": (["--test", "z.csv"], "the table has no column 'b', which the model reads"),
+    "test of a new class": (["--test", "n.csv"], "line 2: the class '7' was in no training row"),
+    "configuration": (["--config", "c.toml"], "there is no file 'c.toml'"),
+    "its kind": (["--config", "."], "'.' cannot be read: Is a directory"),
+    "checkpoints": (["--checkpoint-every", "-1"], "checkpoint_every must be a whole number of"),
+    "resume": (["--resume", "r"], "--resume goes on with the choices of the fit"),
+    "two dashes": (["--batch-norm=3"], "option '--batch-norm' does not take a value"),
     "share": (["--test-share", "1"], "test_share must be between 0 and 1, not 1.0"),
     "task": (["--task", "guess"], "unknown task 'guess'; there are auto, binary, multiclass"),
     "out is a file": (["--out", "t.csv"], "'t.csv' exists and is not a directory"),
     "out below a file": (["--out", "t.csv/deeper/run"], "cannot be written: Not a directory"),
     "out in use": (["--out", "."], "the directory '.' exists and is not empty"),
 }
+
+OTHERS = {"x.csv": "a,b\n1,2\n", "z.csv": "a,y\n1,0\n", "n.csv": "a,b,y\n1,2,7\n"}
+
+PROFILE = {
+    "nothing": ([], "missing argument 'NETWORK'"),
+    "no sizes": (["large"], "NETWORK must be layer sizes such as 784-100-10 or a file"),
+    "one size": (["7"], "NETWORK must be layer sizes such as 784-100-10 or a file"),
+    "no file": (["u.safetensors"], "No such file or directory: 'u.safetensors'"),
+    "no network": (["t.safetensors"], "t.safetensors is not a network file"),
+    "batch": (["2-3-1", "--batch-size", "0"], "batch_size must be a whole number from 1 to"),
+    "optimizer": (["2-3-1", "--optimizer", "adma"], "unknown optimizer 'adma'"),
+    "loss": (["2-3-1", "--loss", "none"], "unknown loss 'none'"),
+    "dtype": (["2-3-1", "--dtype", "int8"], "dtype must be"),
+}
+
+#: The model, the table, further arguments, and what is said.
+PREDICT = {
+    "no model": ("u", GOOD, [], "there is no file 'u'"),
+    "an empty folder": ("empty", GOOD, [], "there is no file 'empty/model.chainrule'"),
+    "no model file": ("t.csv", GOOD, [], "'t.csv' is no readable model"),
+    "a network": ("m/network.safetensors", GOOD, [], "is no readable model"),
+    "half a model": ("half", GOOD, [], "'half' is no readable model"),
+    "no table": ("m", None, [], "there is no file 't.csv'"),
+    "an empty table": ("m", "", [], "'t.csv' is empty"),
+    "no rows": ("m", "a,b\n", [], "'t.csv' has a header and no rows"),
+    "a column is missing": ("m", "a,c\n1,2\n", [], "no column 'b', which the model reads"),
+    "all are missing": ("m", "c\n1\n", [], "no column 'a', 'b', which the model reads"),
+    "a word": ("m", "a,b\n1,2\n1,two\n", [], "column 'b', line 3: 'two' is not a number"),
+    "infinity": ("m", "a,b\n1,inf\n", [], "column 'b', line 2: 'inf' is not a finite number"),
+    "to keep": ("m", GOOD, ["--keep", "id"], "there is no column 'id': there are 'a', 'b', 'y'"),
+    "a name of ours": ("m", "a,b,spread\n1,2,3\n", ["--keep", "spread"], "cannot be kept"),
+    "onto the table": ("m", GOOD, ["--out", "t.csv"], "'t.csv' is read: write somewhere else"),
+    "onto a folder": ("m", GOOD, ["--out", "m"], "'m' is a directory, not a file"),
+    "into nowhere": ("m", GOOD, ["--out", "u/p.csv"], "'u/p.csv' cannot be written"),
+    "NUL": ("m", GOOD, ["--out", "a\0b"], r"'a\x00b' cannot be written"),
+    "an option": ("m", GOOD, ["--spread"], "no such option"),
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    place = tmp_path_factory.mktemp("model")
+    (place / "t.csv").write_text(GOOD)
+    return fit_table(str(place / "t.csv"), "y", Options(epochs=1), out=place / "m").path
 
 
 @pytest.fixture
@@ -121,6 +192,7 @@ def refused(arguments, folder, capsys):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     printed = capsys.readouterr()
     assert code == 2
+    assert "Traceback" not in printed.err
     lines = [line for line in printed.err.splitlines() if not line.startswith("epoch ")]
     assert len(lines) == 1
     assert lines[0].startswith("error: ")
@@ -146,7 +218,28 @@ def test_bad_arguments_get_one_line(case, folder, capsys):
 def test_a_bad_choice_gets_one_line(case, folder, capsys):
     options, expected = OPTIONS[case]
     Path("t.csv").write_text(GOOD)
+    for name, content in OTHERS.items():
+        Path(name).write_text(content)
     assert expected in refused(["fit", "t.csv", "--target", "y", *options], folder, capsys)
+
+
+@pytest.mark.parametrize("case", PREDICT)
+def test_a_bad_prediction_gets_one_line(case, model, folder, capsys):
+    name, content, options, expected = PREDICT[case]
+    shutil.copytree(model, "m")
+    Path("empty").mkdir()
+    Path("half").write_bytes((model / "model.chainrule").read_bytes()[:5000])
+    if content is not None:
+        Path("t.csv").write_text(content)
+    assert expected in refused(["predict", name, "t.csv", *options], folder, capsys)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("case", PROFILE)
+def test_a_bad_profile_gets_one_line(case, folder, capsys):
+    arguments, expected = PROFILE[case]
+    Path("t.safetensors").write_bytes(b"not a network")
+    assert expected in refused(["profile", *arguments], folder, capsys)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +265,6 @@ def test_too_little_memory_gets_one_line(folder, capsys, monkeypatch):
     def refuse(*_, **__):
         raise MemoryError("Unable to allocate 7 TiB")
 
-    monkeypatch.setattr("chainrule.tables.fitting.Network", refuse)
+    monkeypatch.setattr("chainrule.tables.learning.Network", refuse)
     line = refused(["fit", str(PENGUINS), "--target", "species"], folder, capsys)
     assert line == "error: not enough memory: Unable to allocate 7 TiB"

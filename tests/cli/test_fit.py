@@ -14,10 +14,14 @@ import pytest
 import chainrule
 from chainrule.cli.main import run
 from chainrule.tables.fitting import fit_table
+from chainrule.tables.options import Options
 from chainrule.tables.reading import read_table
 
 PENGUINS = str(Path(__file__).parents[2] / "examples" / "penguins.csv")
-FILES = ["config.json", "evaluation.json", "metrics.csv", "network.safetensors"]
+FILES = [
+    "config.json", "evaluation.json", "fit.toml", "metrics.csv", "model.chainrule",
+    "network.safetensors",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -39,13 +43,20 @@ def test_species_of_penguins_are_told_apart(capsys):
     said = capsys.readouterr().out
     assert "multiclass: Adelie, Chinstrap, Gentoo" in said
     assert "275 to train on, 69 held out" in said
-    for words in ("bill_length_mm", "from 32.1 to 59.6", "2 categories", "confusion matrix"):
+    for words in (
+        "bill_length_mm",
+        "from 32.1 to 59.6",
+        "2 categories",
+        "one-hot, 3 levels",
+        "confusion matrix",
+    ):
         assert words in said
-    assert said.rstrip().endswith("runs/penguins-1/network.safetensors")
+    assert said.rstrip().endswith("runs/penguins-1")
     assert sorted(os.listdir("runs/penguins-1")) == FILES
     found = read("runs/penguins-1/evaluation.json")
-    assert found["accuracy"] > 0.9 > 0.5 > found["majority_class_accuracy"]
-    assert np.sum(found["confusion_matrix"]) == found["held_out_rows"] == 69
+    assert found["guess"]["value"] == "Adelie"
+    assert found["figures"]["accuracy"] > 0.9 > 0.5 > found["guess"]["figures"]["accuracy"]
+    assert np.sum(found["confusion_matrix"]) == found["rows"] == 69
     network = chainrule.load("runs/penguins-1/network.safetensors")
     assert network.inputs == 15  # 5 numbers, 4 with gaps, 3 islands, 2 sexes or unknown
     assert network.outputs == 3
@@ -64,8 +75,8 @@ def test_numbers_make_a_regression_in_their_own_unit(capsys):
     assert fit("body_mass_g") == 0
     assert "always the mean, 4,19" in capsys.readouterr().out
     found = read("runs/penguins-1/evaluation.json")
-    assert 200 < found["rmse"] < 500 < found["predicting_the_mean"]["rmse"]
-    assert found["r2"] > 0.7
+    assert 200 < found["figures"]["rmse"] < 500 < found["guess"]["figures"]["rmse"]
+    assert found["figures"]["r2"] > 0.7
 
 
 def test_json_is_all_that_stands_on_standard_output(capsys):
@@ -73,20 +84,21 @@ def test_json_is_all_that_stands_on_standard_output(capsys):
     summary = json.loads(capsys.readouterr().out)
     assert summary["task"] == "multiclass"
     assert summary["epochs"] == 15
-    assert Path(summary["network"]).is_file()
-    assert summary["evaluation"]["accuracy"] > 0.9
+    assert Path(summary["model"]).is_file()
+    assert summary["metric"] == "accuracy"
+    assert summary["better_than_the_guess"]
+    assert summary["evaluation"]["figures"]["accuracy"] > 0.9
 
 
 def test_a_run_says_how_it_came_about():
     assert fit("species", "--hidden", "8,4", "--activation", "tanh", "--seed", "3") == 0
     config = read("runs/penguins-1/config.json")
-    assert config["options"] == {
-        "task": "auto", "hidden": [8, 4], "activation": "tanh", "epochs": 15, "batch_size": 32,
-        "learning_rate": 0.001, "seed": 3, "test_share": 0.2, "optimizer": "adam",
-    }  # fmt: skip
+    expected = Options(hidden=(8, 4), activation="tanh", epochs=15, seed=3)
+    assert config["options"] == expected.to_dict()
     assert [layer["units"] for layer in config["network"]["layers"]] == [8, 4, 3]
     assert config["columns"][5] == {
         "column": "sex", "read_as": "text", "detail": "2 categories", "missing": 11,
+        "treatment": "one-hot, 3 levels",
     }  # fmt: skip
     assert config["target"]["classes"] == ["Adelie", "Chinstrap", "Gentoo"]
     assert config["versions"]["chainrule"] == chainrule.__version__
@@ -98,7 +110,7 @@ def test_the_metrics_are_those_of_each_epoch():
         rows = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in rows] == list(range(1, 16))
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
-    accuracy = read("runs/penguins-1/evaluation.json")["accuracy"]
+    accuracy = read("runs/penguins-1/evaluation.json")["figures"]["accuracy"]
     assert float(rows[-1]["val_accuracy"]) == pytest.approx(accuracy)
 
 
@@ -124,7 +136,7 @@ def test_runs_are_numbered_and_never_overwritten(capsys):
 def test_the_files_of_a_run_have_the_usual_permissions(folder):
     previous = os.umask(0o027)
     try:
-        fit_table(PENGUINS, "species", epochs=1, out="a/b/run")
+        fit_table(PENGUINS, "species", Options(epochs=1), out="a/b/run")
     finally:
         os.umask(previous)
     assert oct(Path("a/b/run").stat().st_mode & 0o777) == "0o750"
@@ -132,24 +144,86 @@ def test_the_files_of_a_run_have_the_usual_permissions(folder):
 
 
 def test_scaling_knows_the_training_rows_only():
-    ran = fit_table(PENGUINS, "species", epochs=1)
-    cells = read_table(PENGUINS).cells["body_mass_g"][ran.plan.train]
+    ran = fit_table(PENGUINS, "species", Options(epochs=1))
+    plan = ran.fitted.plan
+    cells = read_table(PENGUINS).cells["body_mass_g"][plan.train]
     masses = np.array([float(cell) for cell in cells if cell != "NA"])
     filled = np.append(masses, [np.median(masses)] * (len(cells) - len(masses)))
     figures = read(ran.path / "config.json")["preprocessing"]["numbers"]["body_mass_g"]
     assert figures["median"] == np.median(masses)
     assert figures["mean"] == pytest.approx(filled.mean(), rel=1e-12)
     assert figures["scale"] == pytest.approx(filled.std(), rel=1e-12)
-    assert not set(ran.plan.train) & set(ran.plan.held)
-    assert len(ran.plan.train) + len(ran.plan.held) == 344
+    assert not set(plan.train) & set(plan.held)
+    assert len(plan.train) + len(plan.held) == 344
 
 
-def test_a_saved_network_predicts_what_the_evaluation_says():
-    ran = fit_table(PENGUINS, "species", epochs=10)
-    network = chainrule.load(ran.network_path)
-    outputs = network.predict(ran.preprocessing.inputs(ran.plan.held))
-    right = chainrule.decide(outputs) == ran.plan.target.values[ran.plan.held]
-    assert right.mean() == ran.evaluation.accuracy
+def test_a_saved_model_predicts_what_the_evaluation_says():
+    ran = fit_table(PENGUINS, "species", Options(epochs=10))
+    predicted = chainrule.load_model(ran.path).predict(PENGUINS).values
+    held = ran.fitted.plan.held
+    right = predicted[held] == read_table(PENGUINS).cells["species"][held]
+    assert right.mean() == ran.fitted.evaluation.figures["accuracy"]
+
+
+def test_the_figure_that_counts_stands_first(capsys):
+    assert fit("species", "--metric", "log_loss") == 0
+    said = capsys.readouterr().out
+    assert said.index("log loss") < said.index("balanced accuracy")
+    assert read("runs/penguins-1/evaluation.json")["metric"] == "log_loss"
+
+
+def test_a_model_no_better_than_the_guess_is_told(capsys):
+    rng = np.random.default_rng(0)
+    rows = [f"{rng.normal()},{rng.normal()}" for _ in range(60)]
+    Path("t.csv").write_text("\n".join(["a,y", *rows]))
+    assert run(["fit", "t.csv", "--target", "y", "--epochs", "300", "--metric", "r2"]) == 0
+    assert "by R² the model is no better than that guess" in capsys.readouterr().out
+
+
+def test_folds_are_evaluated_each_by_a_model_of_the_others(capsys):
+    assert fit("species", "--cv", "3") == 0
+    said, progress = capsys.readouterr()
+    assert progress.splitlines()[:3] == [f"fold {k} of 3" for k in (1, 2, 3)]
+    assert "344 to train on, evaluated in 3 folds" in said
+    assert "on 344 rows, each by a model of the other 2 folds" in said
+    assert "accuracy" in read("runs/penguins-1/evaluation.json")["deviation_between_folds"]
+
+
+def test_another_table_is_evaluated_on(capsys):
+    lines = Path(PENGUINS).read_text().splitlines(keepends=True)
+    Path("test.csv").write_text("".join([lines[0], *lines[1::5]]))
+    assert fit("species", "--test", "test.csv") == 0
+    said = capsys.readouterr().out
+    assert "344 to train on" in said
+    assert "on the 69 rows of test.csv" in said
+    assert read("runs/penguins-1/config.json")["rows"]["held_out"] == 0
+
+
+def test_quiet_prints_the_place_alone(capsys):
+    assert fit("species", "--quiet") == 0
+    assert capsys.readouterr() == ("runs/penguins-1\n", "")
+
+
+def test_each_option_is_a_flag_with_its_help(capsys):
+    assert run(["fit", "--help"]) == 0
+    said = capsys.readouterr().out
+    for name in Options.names():
+        assert f"--{name.replace('_', '-')}" in said
+    for words in ("Network", "Regularisation", "Evaluation", "default: 64,64", "Examples:"):
+        assert words in said
+
+
+def test_flags_of_all_kinds_reach_the_options():
+    flags = [
+        "--batch-norm", "--dropout", "0.1", "--optimizer", "adamw", "--schedule", "cosine",
+        "--l2", "1e-4", "--clip", "1", "--ensemble", "2", "--class-weight", "balanced",
+        "--scaling", "robust", "--one-hot", "2", "--hidden", "4",
+    ]  # fmt: skip
+    assert fit("species", *flags, "--epochs", "2", "--quiet") == 0
+    assert read("runs/penguins-1/config.json")["options"] == Options(
+        batch_norm=True, dropout=0.1, optimizer="adamw", schedule="cosine", l2=1e-4, clip=1,
+        ensemble=2, class_weight="balanced", scaling="robust", one_hot=2, hidden=(4,), epochs=2,
+    ).to_dict()  # fmt: skip
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(capsys):

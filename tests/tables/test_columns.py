@@ -67,7 +67,7 @@ def test_these_are_missing_among_numbers_and_a_category_among_words(text):
         ("a", ["1", "2.5", "NA"], "number", "from 1 to 2.5"),
         ("a", ["3,5", "2,25", ""], "number", "from 2.25 to 3.5, written with a decimal comma"),
         ("a", ["red", "blue", "red", "blue"], "text", "2 categories"),
-        ("a", ["yes", "", "yes"], "text", "1 category"),
+        ("a", ["yes", "", "yes"], "boolean", "yes"),
         ("a", ["", "NA", "?"], "dropped", "no values"),
         ("a", ["-", "-", "none"], "text", "2 categories"),
         ("a", ["7", "7", "7"], "dropped", "constant: always '7'"),
@@ -79,9 +79,10 @@ def test_these_are_missing_among_numbers_and_a_category_among_words(text):
         ("x", ["1", "2", "3"], "number", "from 1 to 3"),
         ("id", ["1", "2", "2"], "number", "from 1 to 2"),
         ("acid", ["1", "2", "3"], "number", "from 1 to 3"),
-        ("day", ["2024-01-31", "2024-02-01"] * 6, "text", "dates, taken as text: 2 categories"),
-        ("day", ["31.01.2024", "1.2.2024"], "dropped", "dates, taken as text: every cell differs"),
-        ("on", ["TRUE", "FALSE", "TRUE"], "text", "2 categories"),
+        ("day", ["2024-01-31", "2024-02-01"] * 6, "date", "from 2024-01-31 to 2024-02-01"),
+        ("day", ["31.01.2024", "1.2.2024"], "date", "from 2024-01-31 to 2024-02-01, writ"),
+        ("day", ["31.01.2024", "2024-02-31"], "dropped", "dates, taken as text: every cell"),
+        ("on", ["TRUE", "FALSE", "TRUE"], "boolean", "true or false"),
     ],
 )  # fmt: skip
 def test_a_column_is_what_its_cells_say(name, texts, kind, detail):

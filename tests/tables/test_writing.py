@@ -5,12 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.layers import Dense
-from chainrule.network import Network
 from chainrule.tables import writing
 from chainrule.tables.errors import TableError
+from chainrule.tables.fitting import fit
+from chainrule.tables.options import Options
+from chainrule.tables.sources import table_of
 from chainrule.tables.writing import RunDirectory
-from chainrule.training.history import History
+
+FILES = [
+    "config.json", "evaluation.json", "fit.toml", "metrics.csv", "model.chainrule",
+    "network.safetensors",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    file = tmp_path_factory.mktemp("table") / "t.csv"
+    file.write_text("a,y\n" + "".join(f"{k},{2 * k + 0.5}\n" for k in range(20)))
+    options = Options(hidden=(2,), epochs=2)
+    return fit(table_of(file), "y", options, sources={"file": str(file)})
 
 
 @pytest.fixture(autouse=True)
@@ -19,20 +32,12 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def write(directory):
-    history = History()
-    history.append({"loss": 0.5, "val_loss": 0.25})
-    network = Network([Dense(1)], loss="mse", inputs=2)
-    return directory.write(network, {"a": 1}, history, {"b": None})
-
-
-def test_what_is_written():
-    place = write(RunDirectory("deep/down/run", "t"))
-    assert sorted(os.listdir(place)) == [
-        "config.json", "evaluation.json", "metrics.csv", "network.safetensors",
-    ]  # fmt: skip
-    assert (place / "metrics.csv").read_text() == "epoch,loss,val_loss\n1,0.5,0.25\n"
-    assert (place / "config.json").read_text() == '{\n  "a": 1\n}\n'
+def test_what_is_written(fitted):
+    place = RunDirectory("deep/down/run", "t").write(fitted)
+    assert sorted(os.listdir(place)) == FILES
+    lines = (place / "metrics.csv").read_text().splitlines()
+    assert lines[0] == "network,epoch,loss,val_loss,val_r2"
+    assert [line[:4] for line in lines[1:]] == ["1,1,", "1,2,"]
 
 
 @pytest.mark.parametrize("out", [None, "deep/down/run"])
@@ -49,7 +54,9 @@ def test_the_check_leaves_nothing_behind(folder, out):
         (KeyboardInterrupt(), KeyboardInterrupt),
     ],
 )
-def test_a_failure_while_writing_leaves_nothing_behind(folder, monkeypatch, out, error, expected):
+def test_a_failure_while_writing_leaves_nothing_behind(
+    fitted, folder, monkeypatch, out, error, expected
+):
     directory = RunDirectory(out, "t")
 
     def fail(path, content):
@@ -59,25 +66,25 @@ def test_a_failure_while_writing_leaves_nothing_behind(folder, monkeypatch, out,
 
     monkeypatch.setattr(writing, "write_whole", fail)
     with pytest.raises(expected) as caught:
-        write(directory)
+        directory.write(fitted)
     if expected is TableError:
         assert "cannot be written: No space left on device" in str(caught.value)
     assert not list(folder.iterdir())
 
 
-def test_a_place_that_was_taken_in_the_meantime_is_left_alone():
+def test_a_place_that_was_taken_in_the_meantime_is_left_alone(fitted):
     numbered, named = RunDirectory(None, "t"), RunDirectory("mine", "t")
     for taken in ("runs/t-1", "mine"):
         Path(taken).mkdir(parents=True)
         Path(taken, "precious").touch()
-    assert write(numbered) == Path("runs/t-2")
+    assert numbered.write(fitted) == Path("runs/t-2")
     with pytest.raises(TableError, match="'mine' cannot be written"):
-        write(named)
+        named.write(fitted)
     assert os.listdir("runs/t-1") == os.listdir("mine") == ["precious"]
     assert sorted(os.listdir(".")) == ["mine", "runs"]
 
 
-def test_two_runs_at_once_get_a_number_each(monkeypatch):
+def test_two_runs_at_once_get_a_number_each(fitted, monkeypatch):
     first, second = RunDirectory(None, "t"), RunDirectory(None, "t")
     rename = os.rename
     ran = []
@@ -85,10 +92,10 @@ def test_two_runs_at_once_get_a_number_each(monkeypatch):
     def second_is_quicker(source, target):
         if not ran:
             ran.append(True)
-            ran.append(write(second))
+            ran.append(second.write(fitted))
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", second_is_quicker)
-    assert write(first) == Path("runs/t-2")
+    assert first.write(fitted) == Path("runs/t-2")
     assert ran[1] == Path("runs/t-1")
     assert sorted(os.listdir("runs")) == ["t-1", "t-2"]

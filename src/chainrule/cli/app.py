@@ -4,12 +4,15 @@ from typing import Annotated
 
 import typer
 
-from chainrule.cli.fit import fit
+from chainrule.cli.fit import EPILOG, fit
+from chainrule.cli.predict import EPILOG as PREDICT_EPILOG
+from chainrule.cli.predict import predict
 from chainrule.cli.profile import profile
 from chainrule.cli.warmup import warmup
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-app.command()(fit)
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command(epilog=EPILOG)(fit)
+app.command(epilog=PREDICT_EPILOG)(predict)
 app.command()(profile)
 app.command()(warmup)
 

@@ -3,7 +3,10 @@
 Exit codes: 0, 2 for what the user can mend, 130 when interrupted.
 """
 
+import json
+import re
 import sys
+from typing import Any
 
 MISTAKE = 2
 INTERRUPTED = 130
@@ -22,3 +25,26 @@ def printable(words: str) -> str:
     'red \\\\x1b[31m'
     """
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+
+
+def shown(words: str, longest: int = 60) -> str:
+    """The words as a terminal shows them: printable, and shortened.
+
+    >>> shown("a" * 1000, longest=5)
+    'aaaa…'
+    """
+    return printable(words if len(words) <= longest else words[: longest - 1] + "…")
+
+
+#: Characters that JSON allows and terminals may obey, and halves of a character.
+STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def as_json(data: Any) -> str:
+    """JSON in a line, in which no character steers a terminal.
+
+    >>> as_json({"größe": "\\x9b31m"})
+    '{"größe": "\\\\u009b31m"}'
+    """
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

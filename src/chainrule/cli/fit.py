@@ -1,49 +1,109 @@
 """``chainrule fit``: train a network on a table."""
 
-import json
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chainrule.cli.complaints import INTERRUPTED, complain
+from chainrule.cli.complaints import INTERRUPTED, as_json, complain
+from chainrule.cli.flags import DATA, EVALUATION, OUTPUT, given, with_flags
+from chainrule.tables.errors import TableError
+
+if TYPE_CHECKING:
+    from chainrule.tables.fitting import Run
+
+EPILOG = """
+Examples:
+
+chainrule fit penguins.csv --target species
+
+chainrule fit houses.parquet --target price --hidden 128,64 --dropout 0.1 --patience 20 --cv 5
+
+chainrule fit --config runs/penguins-1/fit.toml --seed 1
+
+zcat big.csv.gz | chainrule fit - --target y --checkpoint-every 10 --out runs/big
+
+chainrule fit --resume runs/big < big.csv
+"""
 
 
+@with_flags
 def fit(
     file: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="FILE.csv",
-            help="A table with a header, in UTF-8, divided by commas, semicolons, tabs or bars.",
+            metavar="FILE",
+            help="A table: CSV with a header (comma, semicolon, tab or bar; UTF-8; .gz), Parquet, "
+            "or - for standard input.",
             show_default=False,
         ),
-    ],
+    ] = None,
     target: Annotated[
-        str, typer.Option(metavar="NAME", help="The column to predict.", show_default=False)
-    ],
-    task: Annotated[
-        str, typer.Option(help="auto, binary, multiclass or regression; auto asks the target.")
-    ] = "auto",
-    hidden: Annotated[str, typer.Option(help="The sizes of the hidden layers.")] = "64,64",
-    activation: Annotated[
-        str, typer.Option(help="That of the hidden layers, such as relu, tanh or leaky_relu(0.1).")
-    ] = "relu",
-    epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = 100,
-    batch_size: Annotated[int, typer.Option(help="Rows of a batch.")] = 32,
-    learning_rate: Annotated[float, typer.Option(help="The size of Adam's steps.")] = 0.001,
-    seed: Annotated[
-        int, typer.Option(help="Of the held-out rows, the first parameters, and the shuffles.")
-    ] = 0,
-    test_share: Annotated[float, typer.Option(help="The share of the rows to hold out.")] = 0.2,
+        str | None,
+        typer.Option(metavar="NAME", help="The column to predict.", rich_help_panel=DATA),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.toml",
+            help="Choices, and file, target, test, metric, out; flags override them. Paths in it "
+            "are relative to its folder.",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Another table to evaluate on; all rows of the first are trained on then.",
+            rich_help_panel=EVALUATION,
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The figure that counts: of classes accuracy, balanced_accuracy, f1_macro, "
+            "log_loss or roc_auc; of numbers rmse, mae or r2.",
+            rich_help_panel=EVALUATION,
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(
             metavar="DIR", help="Where to write the run; by default runs/FILE-1, -2, ...",
-            show_default=False,
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a summary as JSON instead.")
+    report: Annotated[
+        bool, typer.Option(help="Write report.html into the run.", rich_help_panel=OUTPUT)
+    ] = True,
+    checkpoint_every: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Epochs from one checkpoint to the next, for --resume.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Go on with a killed fit that had --out DIR and checkpoints.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Print a summary as JSON instead.", rich_help_panel=OUTPUT),
     ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", help="Print the run's directory alone, and no progress.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    **choices: Any,
 ) -> None:  # fmt: skip
     """Train a network on a table, evaluate it on rows held out, and save it.
 
@@ -53,30 +113,78 @@ def fit(
     """
     # What is slow to import waits until it is needed: `--help` shall be there at once.
     from chainrule.cli.showing import show_plan, show_run
-    from chainrule.tables.errors import TableError
-    from chainrule.tables.fitting import fit_table
-    from chainrule.tables.options import read_sizes
     from chainrule.training.history import DivergedError
 
+    asked = {
+        "file": file, "target": target, "test": test, "metric": metric, "out": out,
+        "checkpoint_every": checkpoint_every,
+    }  # fmt: skip
+    flags = {name: value for name, value in asked.items() if value is not None} | given(choices)
+    how = {"prepared": None if json or quiet else show_plan, "progress": not quiet}
     try:
-        run = fit_table(
-            file, target, task=task, hidden=read_sizes(hidden), activation=activation,
-            epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
-            test_share=test_share, out=out, prepared=None if as_json else show_plan,
-            progress=True,
-        )  # fmt: skip
+        run = _resumed(resume, flags, config, how) if resume else _fitted(flags, config, how)
     except DivergedError as error:
         raise TableError(
-            f"the loss is not finite at step {error.step}: try a --learning-rate below "
-            f"{learning_rate:g}; nothing was written"
+            f"the loss is not finite at step {error.step}: try a smaller --learning-rate; "
+            "nothing was written"
         ) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(complain("interrupted; nothing was written", INTERRUPTED)) from None
-    if as_json:
-        typer.echo(json.dumps(run.to_dict(), ensure_ascii=False, allow_nan=False))
+    except KeyboardInterrupt as error:
+        message = "interrupted; " + (str(error) or "nothing was written")
+        raise typer.Exit(complain(message, INTERRUPTED)) from None
+    if report:
+        _write_report(run)
+    if json:
+        typer.echo(as_json(run.to_dict()))
+    elif quiet:
+        typer.echo(str(run.path))
     else:
         show_run(run)
-    if run.interrupted:
-        done = run.result.history.epochs
+    if run.fitted.interrupted:
+        epochs = run.fitted.plan.options.epochs
+        done = max(result.history.epochs for result in run.fitted.results)
         typer.echo(f"interrupted after epoch {done} of {epochs}: saved as it was then", err=True)
         raise typer.Exit(INTERRUPTED)
+
+
+def _fitted(flags: dict[str, Any], config: str | None, how: dict[str, Any]) -> "Run":
+    from chainrule.tables.configuration import Configuration, read_configuration
+    from chainrule.tables.fitting import fit_table
+
+    layers = [read_configuration(config)] if config else []
+    known = set(flags).union(*layers)
+    for name, words in (("file", "argument 'FILE'"), ("target", "option '--target'")):
+        if name not in known:
+            raise TableError(f"missing {words}")
+    asked = Configuration.of(*layers, flags)
+    return fit_table(
+        asked.file, asked.target, asked.options, test=asked.test, metric=asked.metric,
+        out=asked.out, checkpoint_every=asked.checkpoint_every, **how,
+    )  # fmt: skip
+
+
+def _resumed(
+    place: str, flags: dict[str, Any], config: str | None, how: dict[str, Any]
+) -> "Run":  # fmt: skip
+    from chainrule.tables.fitting import resume_table
+
+    if flags or config:
+        which = "--config" if config else "FILE" if "file" in flags else _flag(next(iter(flags)))
+        raise TableError(
+            f"--resume goes on with the choices of the fit that was begun: give no {which}"
+        )
+    return resume_table(place, **how)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _write_report(run: "Run") -> None:
+    """Write the report beside the run's other files, with the command that repeats it."""
+    import importlib
+    import importlib.util
+    import shlex
+
+    if importlib.util.find_spec("chainrule.report") is not None:
+        command = shlex.join(["chainrule", *sys.argv[1:]])
+        importlib.import_module("chainrule.report").write_report(run.fitted, run.path, command)

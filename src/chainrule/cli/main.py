@@ -7,7 +7,11 @@ from collections.abc import Sequence
 
 from chainrule.cli.complaints import INTERRUPTED, complain
 
-EXTRA = ("typer", "rich", "pandas")  # what the commands need beyond the library
+#: What the commands need beyond the library, and the extra that brings it.
+EXTRAS = {
+    "typer": "cli", "rich": "cli", "pandas": "cli", "skops": "cli", "tomli_w": "cli",
+    "pyarrow": "parquet",
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,6 +62,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _missing(error: ImportError) -> int:
-    if error.name not in EXTRA:
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS:
         raise error
-    return complain(f"the command line needs {error.name}: pip install 'chainrule[cli]'")
+    what = "Parquet" if package == "pyarrow" else "the command line"
+    return complain(f"{what} needs {package}: pip install 'chainrule[{EXTRAS[package]}]'")

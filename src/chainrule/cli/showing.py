@@ -2,46 +2,64 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chainrule.cli.complaints import printable
+from chainrule.cli.complaints import printable, shown
 from chainrule.tables.errors import counted
-from chainrule.tables.evaluation import ClassEvaluation, Evaluation, NumberEvaluation
-from chainrule.tables.fitting import Plan, Run
+from chainrule.tables.evaluation import Evaluation, figures_of
+from chainrule.tables.fitting import Run
+from chainrule.tables.planning import Plan
+from chainrule.tables.preprocessing import Preprocessing
 from chainrule.tables.reading import DELIMITERS
 
 MOST_COLUMNS = 40  # of a table that are shown one by one
+MOST_LABEL = 30  # characters of a class
+MOST_CHARACTERS = 200  # of what is said of a column
 MOST_CLASSES = 12  # whose confusion matrix fits a terminal
-COLOURS = {"target": "magenta", "number": "cyan", "text": "green", "dropped": "yellow"}
+COLOURS = {
+    "target": "magenta", "number": "cyan", "boolean": "cyan", "date": "blue", "text": "green",
+    "dropped": "yellow",
+}  # fmt: skip
+PER_CENT = ("accuracy", "balanced_accuracy")
+NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "roc_auc": "ROC AUC", "f1_macro": "F1"}
 
 
-def show_plan(plan: Plan) -> None:
-    """How each column was read, the task, and the rows held out."""
+def show_plan(plan: Plan, preprocessing: Preprocessing) -> None:
+    """How each column was read and what is done with it, the task, and the rows held out."""
     console = Console(highlight=False)
-    _show_columns(console, plan)
+    _show_columns(console, plan, preprocessing.treatments())
     say(console, "task", plan.target.task + _classes(plan))
-    rows = f"{len(plan.train)} to train on, {len(plan.held)} held out"
+    rows = f"{len(plan.train)} to train on"
+    if plan.held.size:
+        rows += f", {len(plan.held)} held out"
+    elif plan.options.folds:
+        rows += f", evaluated in {plan.options.folds} folds"
     if plan.rows_without_target:
         rows += f"; {counted(plan.rows_without_target, 'row')} without a target dropped"
     say(console, "rows", rows)
     sizes = ", ".join(str(size) for size in plan.options.hidden) or "none"
-    say(console, "network", f"hidden layers {sizes}; {plan.options.activation}")
+    words = f"hidden layers {sizes}; {plan.options.activation}; {preprocessing.width} inputs"
+    if plan.options.ensemble > 1:
+        words += f"; {plan.options.ensemble} of them, averaged"
+    say(console, "network", words)
 
 
 def show_run(run: Run) -> None:
-    """What the network is worth on the rows held out, and where it is."""
+    """What the model is worth on rows that it did not learn from, and where it is."""
     console = Console(highlight=False)
-    evaluation = run.evaluation
+    evaluation, plan = run.fitted.evaluation, run.fitted.plan
     console.print()
-    if isinstance(evaluation, ClassEvaluation):
-        _show_classes(console, evaluation)
-    else:
-        _show_numbers(console, evaluation)
-    say(console, "saved", str(run.network_path))
+    _show_figures(console, evaluation, plan)
+    if evaluation.confusion is not None:
+        _show_confusion(console, evaluation)
+    if not evaluation.better(plan.metric):
+        say(console, "note", f"by {_name(plan.metric)} the model is no better than that guess")
+    say(console, "saved", str(run.path))
 
 
 def say(console: Console, what: str, words: str) -> None:
@@ -60,33 +78,31 @@ def figure(value: float) -> str:
     return f"{value:,.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"
 
 
-def share(value: float | None) -> str:
-    """A share of the variance, where there is any."""
-    return "-" if value is None else f"{value:.3f}"
-
-
 def _table(console: Console, title: str, *headings: str) -> Table:
     """A table below a line of its own: Rich would fold a title to the table's width."""
     console.print(Text(printable(title), style="bold"), soft_wrap=True)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
 
 
-def _show_columns(console: Console, plan: Plan) -> None:
-    divided = f"cells divided by {DELIMITERS[plan.delimiter]}s"
-    table = _table(console, f"{plan.file}: {divided}", "column", "read as", "missing", "detail")
+def _show_columns(console: Console, plan: Plan, treatments: Mapping[str, str]) -> None:
+    divided = f": cells divided by {DELIMITERS[plan.delimiter]}s" if plan.delimiter else ""
+    table = _table(
+        console, plan.file + divided, "column", "read as", "missing", "detail", "treatment"
+    )
     table.columns[2].justify = "right"
     target = plan.target
-    rows = [(target.name, "target", plan.rows_without_target, target.detail)]
+    rows = [(target.name, "target", plan.rows_without_target, target.detail, "")]
     columns = list(plan.columns)
     if len(columns) > MOST_COLUMNS:  # those that are not as one expects
         columns = [c for c in columns if c.kind != "number" or c.missing][:MOST_COLUMNS]
-    rows += [(column.name, column.kind, column.missing, column.detail) for column in columns]
-    for name, kind, missing, detail in rows:
+    rows += [(c.name, c.kind, c.missing, c.detail, treatments.get(c.name, "")) for c in columns]
+    for name, kind, missing, detail, treatment in rows:
         style = Text(kind, style=COLOURS[kind])
-        table.add_row(Text(printable(name)), style, str(missing or ""), Text(printable(detail)))
+        words = Text(shown(detail, MOST_CHARACTERS)), Text(treatment)
+        table.add_row(Text(shown(name)), style, str(missing or ""), *words)
     console.print(table)
     if len(columns) < len(plan.columns):
         counts = Counter(column.kind for column in plan.columns)
@@ -95,26 +111,54 @@ def _show_columns(console: Console, plan: Plan) -> None:
 
 
 def _classes(plan: Plan) -> str:
-    classes = [str(c) for c in plan.target.classes]
+    classes = [shown(str(c), MOST_LABEL) for c in plan.target.classes]
     if not classes:
         return ""
     few = ", ".join(classes[:MOST_CLASSES])
     return f": {few}" + (f" ... ({len(classes)})" if len(classes) > MOST_CLASSES else "")
 
 
-def _show_classes(console: Console, evaluation: ClassEvaluation) -> None:
-    table = _table(console, _held_out(evaluation), "", "accuracy")
-    table.columns[1].justify = "right"
-    table.add_row("the network", f"{evaluation.accuracy:.1%}", style="bold")
-    always = Text(f"always {printable(str(evaluation.majority))}")
-    table.add_row(always, f"{evaluation.majority_accuracy:.1%}")
+def _show_figures(console: Console, evaluation: Evaluation, plan: Plan) -> None:
+    """The figures of the model and of the guess; the one that counts stands first."""
+    names = sorted(figures_of(bool(evaluation.classes)), key=lambda name: name != plan.metric)
+    table = _table(console, _judged_on(evaluation, plan), "", *map(_name, names))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    cells = []
+    for name in names:
+        cell = _figure(name, evaluation.figures[name])
+        if (off := evaluation.spread.get(name)) is not None:
+            cell += f" ± {_figure(name, off)}"
+        cells.append(cell)
+    table.add_row("the model", *cells, style="bold")
+    guess = evaluation.guess
+    mean = isinstance(guess, float) and not evaluation.classes
+    always = f"the mean, {figure(guess)}" if mean else shown(str(guess), MOST_LABEL)  # type: ignore[arg-type]
+    others = [_figure(name, evaluation.guess_figures[name]) for name in names]
+    table.add_row(Text(f"always {always}"), *others)
     console.print(table)
+
+
+def _figure(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    if name in PER_CENT:
+        return f"{value:.1%}"
+    return figure(value) if name in ("rmse", "mae") else f"{value:.3f}"
+
+
+def _name(figure: str) -> str:
+    return NAMES.get(figure, figure.replace("_", " "))
+
+
+def _show_confusion(console: Console, evaluation: Evaluation) -> None:
+    assert evaluation.confusion is not None
     if len(evaluation.classes) > MOST_CLASSES:
         say(console, "classes", "their confusion matrix is in evaluation.json")
         return
     title = "confusion matrix: true classes in rows, predicted ones in columns"
     matrix = _table(console, title, "")
-    names = [printable(str(name)) for name in evaluation.classes]
+    names = [shown(str(name), MOST_LABEL) for name in evaluation.classes]
     for name in names:
         matrix.add_column(Text(name), justify="right", overflow="fold")
     for k, (name, counts) in enumerate(zip(names, evaluation.confusion.tolist(), strict=True)):
@@ -124,16 +168,10 @@ def _show_classes(console: Console, evaluation: ClassEvaluation) -> None:
     console.print(matrix)
 
 
-def _show_numbers(console: Console, evaluation: NumberEvaluation) -> None:
-    e = evaluation
-    table = _table(console, _held_out(e), "", "RMSE", "MAE", "R²")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    table.add_row("the network", figure(e.rmse), figure(e.mae), share(e.r2), style="bold")
-    always = f"always the mean, {figure(e.mean)}"
-    table.add_row(always, figure(e.mean_rmse), figure(e.mean_mae), share(e.mean_r2))
-    console.print(table)
-
-
-def _held_out(evaluation: Evaluation) -> str:
-    return f"on the {counted(evaluation.rows, 'row')} held out"
+def _judged_on(evaluation: Evaluation, plan: Plan) -> str:
+    rows = counted(evaluation.rows, "row")
+    if plan.held.size:
+        return f"on the {rows} held out"
+    if evaluation.spread:
+        return f"on {rows}, each by a model of the other {plan.options.folds - 1} folds"
+    return f"on the {rows} of {shown(plan.sources.get('test', 'the test table'))}"

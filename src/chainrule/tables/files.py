@@ -21,8 +21,9 @@ from chainrule.storage.networks import from_bytes, to_bytes, write_whole
 from chainrule.tables.columns import Kind, Reading
 from chainrule.tables.errors import TableError, quoted
 from chainrule.tables.model import Goal, TableModel
+from chainrule.tables.options import TASKS
 from chainrule.tables.preprocessing import Preprocessing
-from chainrule.tables.task import TASKS, Task
+from chainrule.tables.task import Task
 
 FORMAT = "chainrule.model."
 VERSION = 1

@@ -2,61 +2,31 @@
 
 import os
 import platform
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chainrule.losses import Loss
-from chainrule.tables.columns import Column, read_column
-from chainrule.tables.errors import TableError, quoted
-from chainrule.tables.evaluation import Evaluation, evaluate
+from chainrule.tables.configuration import Configuration
+from chainrule.tables.evaluation import Evaluation, check_figure, evaluate, figures_of
+from chainrule.tables.files import SUFFIX
 from chainrule.tables.learning import Examples, layers_for, learn
-from chainrule.tables.model import Goal, TableModel
+from chainrule.tables.model import Goal, TableModel, read_features
 from chainrule.tables.options import Options
+from chainrule.tables.planning import Plan, configuration_of, make_plan
 from chainrule.tables.preprocessing import Preprocessing
 from chainrule.tables.reading import Table
 from chainrule.tables.sources import table_of
-from chainrule.tables.splitting import fold_rows, hold_out
-from chainrule.tables.task import Target, read_later_target, read_target
+from chainrule.tables.splitting import fold_rows
+from chainrule.tables.task import read_later_target
+from chainrule.tables.unfinished import Unfinished
 from chainrule.tables.writing import RunDirectory
+from chainrule.training.callbacks import Callback
 from chainrule.training.history import DivergedError, Result
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a fit is about to do: how the table was read, and what is asked.
-
-    Attributes:
-        file: the table's file, as given.
-        delimiter: of its cells.
-        columns: how each was read, the target left out.
-        target: what is learned.
-        loss: what is minimised.
-        train: the indices of the training rows among those with a target.
-        held: the indices of those held out; none with folds or a test table.
-        options: the choices.
-    """
-
-    file: str
-    delimiter: str
-    columns: tuple[Column, ...]
-    target: Target
-    loss: Loss
-    train: np.ndarray
-    held: np.ndarray
-    options: Options
-
-    @property
-    def rows_without_target(self) -> int:
-        return int((~self.target.rows).sum())
-
-    @property
-    def values(self) -> dict[str, np.ndarray]:
-        """The values of the features."""
-        return {c.name: c.values for c in self.columns if c.kind != "dropped"}
+from chainrule.training.resuming import SavedTraining
 
 
 @dataclass(frozen=True)
@@ -94,7 +64,7 @@ class Run:
 
     @property
     def model_path(self) -> Path:
-        return self.path / "model.chainrule"
+        return self.path / f"model{SUFFIX}"
 
     def to_dict(self) -> dict[str, Any]:
         """A summary for programs."""
@@ -107,6 +77,8 @@ class Run:
             "training_rows": len(plan.train),
             "epochs": max(result.history.epochs for result in fitted.results),
             "stopped": fitted.results[0].stopped,
+            "metric": plan.metric,
+            "better_than_the_guess": fitted.evaluation.better(plan.metric),
             "evaluation": fitted.evaluation.to_dict(),
         }
 
@@ -142,7 +114,8 @@ def table_model(data: Any, target: str, **options: Any) -> TableModel:
 
 def fit_table(
     data: Any, target: str, options: Options | None = None, *, test: Any = None,
-    out: str | os.PathLike[str] | None = None, prepared: Callable[[Plan], None] | None = None,
+    metric: str | None = None, out: str | os.PathLike[str] | None = None,
+    checkpoint_every: int = 0, prepared: Callable[[Plan, Preprocessing], None] | None = None,
     progress: bool = False,
 ) -> Run:  # fmt: skip
     """Read a table, train on its target, evaluate, and write the run's directory.
@@ -152,8 +125,11 @@ def fit_table(
         target: the name of the column to predict.
         options: the choices.
         test: another table to evaluate on, in place of rows held out.
+        metric: the figure that counts; by default the first of the task's.
         out: the directory to write, empty or not there; by default ``runs/<stem>-<n>``.
-        prepared: called with the plan, before the training.
+        checkpoint_every: epochs from one checkpoint to the next, in ``<out>.unfinished``; from
+            there :func:`resume_table` goes on. 0 for none.
+        prepared: called with the plan and what is done with each column, before the training.
         progress: whether to show the training's progress, on standard error.
 
     Returns:
@@ -163,93 +139,151 @@ def fit_table(
         TableError: for anything about the table or the choices that cannot be served, before
             any training; nothing is written then.
         DivergedError: if the loss overflows; nothing is written either.
+        KeyboardInterrupt: for Ctrl-C in a cross-validation, where nothing is written, or with
+            checkpoints, which stay.
     """
     options = options or Options()
-    table = table_of(data)
-    directory = RunDirectory(out, Path(table.file).name.partition(".")[0])
-    fitted = fit(table, target, options, test=test, prepared=prepared, progress=progress)
-    return Run(directory.write(fitted), fitted)
+    if checkpoint_every:
+        # Asked for as from a file, so that what is not allowed is refused before any work.
+        Configuration.of({"file": "", "target": target, "checkpoint_every": checkpoint_every},
+                         options.to_dict())  # fmt: skip
+    table, other = table_of(data), None if test is None else table_of(test)
+    sources = {
+        name: os.fspath(path) for name, path in (("file", data), ("test", test))
+        if isinstance(path, str | os.PathLike)
+    }  # fmt: skip
+    directory = RunDirectory(out, table.stem)
+    unfinished = Unfinished(directory.place) if checkpoint_every else None
+    return _run(
+        table, target, options, other, metric, sources, directory, unfinished, checkpoint_every,
+        prepared, progress,
+    )  # fmt: skip
+
+
+def resume_table(
+    out: str | os.PathLike[str], *, prepared: Callable[[Plan, Preprocessing], None] | None = None,
+    progress: bool = False,
+) -> Run:  # fmt: skip
+    """Go on with a fit that was killed; it ends as if it had not been, bit for bit.
+
+    Args:
+        out: the directory of its run, or ``<out>.unfinished``.
+        prepared: as in :func:`fit_table`.
+        progress: as in :func:`fit_table`.
+
+    Raises:
+        TableError: if there is no such fit, or its table is another one now.
+    """
+    unfinished = Unfinished(out)
+    asked = Configuration.of(unfinished.read())
+    table, other = table_of(asked.file), None if asked.test is None else table_of(asked.test)
+    sources = {"file": asked.file} | ({"test": asked.test} if asked.test else {})
+    directory = RunDirectory(unfinished.out, "", unfinished=True)
+    return _run(
+        table, asked.target, asked.options, other, asked.metric, sources, directory, unfinished,
+        asked.checkpoint_every, prepared, progress,
+    )  # fmt: skip
+
+
+def _run(
+    table: Table, target: str, options: Options, other: Table | None, metric: str | None,
+    sources: Mapping[str, str], directory: RunDirectory, unfinished: Unfinished | None, every: int,
+    prepared: Callable[[Plan, Preprocessing], None] | None, progress: bool,
+) -> Run:  # fmt: skip
+    callbacks: list[Callback] = []
+    saved = None
+    if unfinished is not None:
+        directory = RunDirectory(unfinished.out, "", unfinished=True)
+        callbacks, saved = [unfinished.checkpoint(every)], unfinished.saved()
+
+    def begin(plan: Plan, preprocessing: Preprocessing) -> None:
+        if unfinished is not None:
+            asked = replace(configuration_of(plan), checkpoint_every=every)
+            unfinished.begin(asked, *([table] if other is None else [table, other]))
+        if prepared is not None:
+            prepared(plan, preprocessing)
+
+    try:
+        fitted = fit(
+            table, target, options, test=other, metric=metric, sources=sources, prepared=begin,
+            progress=progress, callbacks=callbacks, saved=saved,
+        )  # fmt: skip
+    except DivergedError:
+        if unfinished is not None:
+            unfinished.remove()
+        raise
+    if unfinished is not None and fitted.interrupted:
+        raise KeyboardInterrupt(f"go on with --resume {unfinished.out}")
+    run = Run(directory.write(fitted), fitted)
+    if unfinished is not None:
+        unfinished.remove()
+    return run
 
 
 def fit(
-    table: Table, target: str, options: Options, *, test: Any = None,
-    prepared: Callable[[Plan], None] | None = None, progress: bool = False,
+    table: Table, target: str, options: Options, *, test: Any = None, metric: str | None = None,
+    sources: Mapping[str, str] | None = None,
+    prepared: Callable[[Plan, Preprocessing], None] | None = None, progress: bool = False,
+    callbacks: Sequence[Callback] = (), saved: SavedTraining | None = None,
 ) -> Fitted:  # fmt: skip
-    """Train a model on a table and evaluate it; see :func:`fit_table`."""
-    other = None if test is None else table_of(test)
-    plan = make_plan(table, target, options, whole=other is not None)
-    tested = None if other is None else read_later_target(other, plan.target)
-    if prepared is not None:
-        prepared(plan)
-    folds = []
-    if options.folds and other is None:
-        labels = plan.target.values if plan.target.classes else None
-        for rows in fold_rows(len(plan.train), options.folds, options.seed, labels):
-            part = replace(plan, train=np.setdiff1d(plan.train, rows), held=rows)
-            model, _ = _trained(part, options, False)
-            folds.append(_judged(model, part))
-    model, results = _trained(plan, options, progress)
-    if folds:
-        evaluation = evaluate(plan.target, folds, plan.target.values[plan.train])
-    elif other is not None and tested is not None:
-        predicted = model.predict(_rows_of(other, tested[0]))
-        evaluation = evaluate(
-            plan.target, [(predicted, tested[1])], plan.target.values[plan.train]
-        )  # fmt: skip
-    else:
-        evaluation = evaluate(
-            plan.target, [_judged(model, plan)], plan.target.values[plan.train]
-        )  # fmt: skip
-    return Fitted(plan, model, tuple(results), evaluation)
-
-
-def make_plan(table: Table, target: str, options: Options, whole: bool = False) -> Plan:
-    """Understand a table: target, task, columns, and which rows are held out.
+    """Train a model on a table and evaluate it; see :func:`fit_table`.
 
     Args:
         table: to learn from.
         target: the column to predict.
         options: the choices.
-        whole: whether all rows are to be trained on.
+        test: another table to evaluate on.
+        metric: the figure that counts.
+        sources: the paths of the tables.
+        prepared: called before the training.
+        progress: whether to show it.
+        callbacks: of the training of a single network on all training rows.
+        saved: a checkpoint of that training to go on from.
+    """
+    other = None if test is None else table_of(test)
+    plan = make_plan(table, target, options, whole=other is not None)
+    if metric is not None:
+        check_figure(metric, bool(plan.target.classes))
+    first = next(iter(figures_of(bool(plan.target.classes))))
+    plan = replace(plan, metric=metric or first, sources=sources or {})
+    tested = None if other is None else read_later_target(other, plan.target)
+    preprocessing = _preprocessing(plan)
+    if other is not None and tested is not None:  # what it lacks is told before the training
+        read_features(preprocessing.readings, _rows_of(other, tested[0]))
+    if prepared is not None:
+        prepared(plan, preprocessing)
+    trained = plan.target.values[plan.train]
+    folds = _folds(plan, options, progress) if options.folds and other is None else []
+    if progress and options.ensemble > 1:
+        print(f"{options.ensemble} networks side by side", file=sys.stderr)
+    model, results = _trained(plan, preprocessing, options, progress, callbacks, saved)
+    if folds:
+        evaluation = evaluate(plan.target, folds, trained)
+    elif other is not None and tested is not None:
+        predicted = model.predict(_rows_of(other, tested[0]))
+        evaluation = evaluate(plan.target, [(predicted, tested[1])], trained)
+    else:
+        evaluation = evaluate(plan.target, [_judged(model, plan)], trained)
+    return Fitted(plan, model, tuple(results), evaluation)
+
+
+def _folds(plan: Plan, options: Options, progress: bool) -> list[tuple[Any, np.ndarray]]:
+    """Predictions and targets of each fold, by a model of the others.
 
     Raises:
-        TableError: if no network can be trained on it.
+        KeyboardInterrupt: for Ctrl-C: what some folds say is not what was asked for.
     """
-    goal = read_target(table, target, options.task)
-    loss = options.loss_for(goal.task)
-    lines = table.lines[goal.rows]
-    columns = tuple(
-        read_column(name, cells[goal.rows], lines, table.delimiter, name in table.texts)
-        for name, cells in table.cells.items()
-        if name != target
-    )
-    if all(column.kind == "dropped" for column in columns):
-        raise TableError(_no_features(target, columns))
-    if loss.targets[0] >= 0 and goal.task == "regression":
-        _check_not_negative(goal, loss)
-    labels = goal.values if goal.classes else None
-    train_rows, held = np.arange(len(lines)), np.arange(0)
-    if not whole and not options.folds:
-        train_rows, held = hold_out(len(lines), options.test_share, options.seed, labels)
-    return Plan(table.file, table.delimiter, columns, goal, loss, train_rows, held, options)
-
-
-def _check_not_negative(target: Target, loss: Loss) -> None:
-    least = float(target.values.min())
-    if least < 0 or (loss.positive and least == 0):
-        needs = "positive" if loss.positive else "not negative"
-        raise TableError(
-            f"the loss {str(loss)!r} needs targets that are {needs}, and {quoted(target.name)} "
-            f"goes down to {least:g}"
-        )
-
-
-def _no_features(target: str, columns: Sequence[Column]) -> str:
-    if not columns:
-        return f"the table has no column but the target {quoted(target)}"
-    reasons = [f"{quoted(column.name)} ({column.detail})" for column in columns[:5]]
-    more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
-    return f"no column can be used as a feature: {', '.join(reasons)}{more}"
+    labels = plan.target.values if plan.target.classes else None
+    judged: list[tuple[Any, np.ndarray]] = []
+    for rows in fold_rows(len(plan.train), options.folds, options.seed, labels):
+        if progress:
+            print(f"fold {len(judged) + 1} of {options.folds}", file=sys.stderr)
+        part = replace(plan, train=np.setdiff1d(plan.train, rows), held=rows)
+        model, results = _trained(part, _preprocessing(part), options, False)
+        if any(result.stopped == "interrupted" for result in results):
+            raise KeyboardInterrupt
+        judged.append(_judged(model, part))
+    return judged
 
 
 def _goal(plan: Plan) -> Goal:
@@ -263,11 +297,17 @@ def _goal(plan: Plan) -> Goal:
     return Goal(target.name, target.task, (), float(values.mean()), float(values.std()) or 1.0)
 
 
-def _trained(plan: Plan, options: Options, progress: bool) -> tuple[TableModel, list[Result]]:
-    goal = _goal(plan)
-    preprocessing = Preprocessing.fitted(
-        plan.columns, plan.train, options.scaling, options.one_hot
+def _preprocessing(plan: Plan) -> Preprocessing:
+    return Preprocessing.fitted(
+        plan.columns, plan.train, plan.options.scaling, plan.options.one_hot
     )  # fmt: skip
+
+
+def _trained(
+    plan: Plan, preprocessing: Preprocessing, options: Options, progress: bool,
+    callbacks: Sequence[Callback] = (), saved: SavedTraining | None = None,
+) -> tuple[TableModel, list[Result]]:  # fmt: skip
+    goal = _goal(plan)
     X = preprocessing.inputs(plan.values)
     y = plan.target.values
     if not goal.classes:
@@ -279,6 +319,7 @@ def _trained(plan: Plan, options: Options, progress: bool) -> tuple[TableModel, 
     networks, results = learn(
         layers, plan.loss, goal.task, options, rows.some(plan.train),
         rows.some(plan.held) if plan.held.size else None, progress=progress,
+        callbacks=callbacks, saved=saved,
     )  # fmt: skip
     dropped = tuple(c.name for c in plan.columns if c.kind == "dropped")
     model = TableModel(goal, preprocessing, tuple(networks), dropped, _about(plan))

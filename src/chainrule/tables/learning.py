@@ -16,6 +16,7 @@ from chainrule.tables.splitting import hold_out
 from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.ensemble import side_by_side
 from chainrule.training.history import Result
+from chainrule.training.resuming import SavedTraining
 from chainrule.training.trainer import train
 
 METRICS = {"binary": "accuracy", "multiclass": "accuracy", "regression": "r2"}
@@ -56,6 +57,7 @@ def layers_for(
 def learn(
     layers: Sequence[Layer], loss: Loss, task: str, options: Options, training: Examples,
     watched: Examples | None, *, progress: bool = False, callbacks: Sequence[Callback] = (),
+    saved: SavedTraining | None = None,
 ) -> tuple[list[Network], list[Result]]:  # fmt: skip
     """Train the networks.
 
@@ -69,6 +71,7 @@ def learn(
             the training rows takes their place.
         progress: whether to show the training of a single network.
         callbacks: of a single network.
+        saved: a checkpoint of a single network's training, to go on from.
 
     Raises:
         DivergedError: if a loss overflows.
@@ -85,11 +88,15 @@ def learn(
     ]
     for network in networks:
         _clear_unknown(network)
+    state = None
+    if saved is not None:
+        networks, state = [saved.network], saved.state
 
     def one(network: Network, threads: int | None, others: Sequence[Callback]) -> Result:
         return train(
             network, training.X, training.y, optimizer=options.optimiser(),
-            epochs=options.epochs, batch_size=options.batch_size, seed=network.seed,
+            epochs=options.epochs - (state.epoch if state else 0), state=state,
+            batch_size=options.batch_size, seed=network.seed,
             validation_data=(watched.X, watched.y) if watched else None,
             metrics=[METRICS[task]], penalty=options.penalty(), clip=options.clipping(),
             label_smoothing=options.label_smoothing, threads=threads,

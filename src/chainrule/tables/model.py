@@ -98,16 +98,7 @@ class TableModel:
         Raises:
             TableError: for a missing column, or a cell of another kind.
         """
-        absent = [r.name for r in self.features if r.name not in table.cells]
-        if absent:
-            raise TableError(
-                f"the table has no column {listed(absent)}, which the model reads; "
-                f"there are {listed(table.names)}"
-            )
-        return {
-            r.name: r.values(table.cells[r.name], table.lines, table.delimiter)
-            for r in self.features
-        }
+        return read_features(self.features, table)
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
         """The outputs of every network: (networks, m, outputs)."""
@@ -143,3 +134,18 @@ class TableModel:
                     f"training row had: {found}"
                 )
         return notes
+
+
+def read_features(readings: Sequence[Reading], table: Table) -> dict[str, np.ndarray]:
+    """The values of features in a table, by name.
+
+    Raises:
+        TableError: for a missing column, or a cell of another kind.
+    """
+    absent = [r.name for r in readings if r.name not in table.cells]
+    if absent:
+        raise TableError(
+            f"the table has no column {listed(absent)}, which the model reads; "
+            f"there are {listed(table.names)}"
+        )
+    return {r.name: r.values(table.cells[r.name], table.lines, table.delimiter) for r in readings}

@@ -2,22 +2,29 @@
 
 import operator
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
 
-from chainrule import activations
 from chainrule.checks import real_number
-from chainrule.layers import BatchNorm, Dense, Dropout, Layer
-from chainrule.losses import Loss
-from chainrule.losses import find as find_loss
-from chainrule.optimizers import OPTIMIZERS, Optimizer
-from chainrule.penalties import ClipGlobalNorm, Penalty
-from chainrule.schedules import SCHEDULES
 from chainrule.tables.errors import TableError, quoted
-from chainrule.tables.preprocessing import ONE_HOT, SCALINGS
-from chainrule.tables.task import TASKS
 
+# The command line makes its flags of the fields below, and its help shall be there at once: what is
+# slow to import waits until it is needed.
+if TYPE_CHECKING:
+    from chainrule.layers import Layer
+    from chainrule.losses import Loss
+    from chainrule.optimizers import Optimizer
+    from chainrule.penalties import ClipGlobalNorm, Penalty
+
+TASKS = ("auto", "binary", "multiclass", "regression")
+SCALINGS = ("standard", "robust", "quantile")
+CLASS_WEIGHTS = ("none", "balanced")
 LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "mse"}
+
+
+DATA, NETWORK, TRAINING, REGULARISATION, EVALUATION = (
+    {"group": name} for name in ("data", "network", "training", "regularisation", "evaluation")
+)
 
 
 @dataclass(frozen=True)
@@ -25,16 +32,16 @@ class Options:
     """The choices of a fit; each is a number, a text, or a list of numbers, as TOML has them.
 
     Attributes:
-        task: one of ``TASKS``; ``auto`` infers it from the target.
+        task: ``auto``, ``binary``, ``multiclass`` or ``regression``; ``auto`` asks the target.
         scaling: of numbers: ``standard``, ``robust`` or ``quantile``.
         one_hot: levels up to which a text column is one-hot; past them it is embedded.
         hidden: the sizes of the hidden layers; none makes the network linear.
-        activation: of the hidden layers.
+        activation: of the hidden layers, such as ``relu``, ``tanh`` or ``leaky_relu(0.1)``.
         dropout: the share of units dropped behind each hidden layer, in [0, 1).
         batch_norm: whether to normalise behind each hidden layer.
         loss: ``auto``, or one that suits the task: such as ``huber(1.0)`` or ``focal``.
-        optimizer: by name.
-        learning_rate: the first one.
+        optimizer: its name, such as ``adam``, ``adamw`` or ``momentum``.
+        learning_rate: of the optimizer, at first.
         schedule: of the learning rate, by name; ``constant`` leaves it.
         epochs: passes over the training rows, at most.
         batch_size: rows of a batch.
@@ -49,8 +56,8 @@ class Options:
         ensemble: how many networks are trained and averaged.
         seed: of the held-out rows, the initial parameters and the shuffles.
         test_share: the share of the rows that is held out.
-        folds: of a cross-validation in place of held-out rows; 0 for none.
-        threads: 0 measures what is fastest.
+        folds: how many a cross-validation has, in place of held-out rows; 0 for none.
+        threads: how many; 0 measures what is fastest. The result does not depend on it.
 
     Raises:
         TableError: for a value outside its range, or an unknown name.
@@ -59,36 +66,44 @@ class Options:
     [Dense(8, 'relu'), Dropout(rate=0.1, name=None)]
     """
 
-    task: str = "auto"
-    scaling: str = "standard"
-    one_hot: int = ONE_HOT
-    hidden: Sequence[int] = (64, 64)
-    activation: str = "relu"
-    dropout: float = 0.0
-    batch_norm: bool = False
-    loss: str = "auto"
-    optimizer: str = "adam"
-    learning_rate: float = 0.001
-    schedule: str = "constant"
-    epochs: int = 100
-    batch_size: int = 32
-    l1: float = 0.0
-    l2: float = 0.0
-    clip: float = 0.0
-    label_smoothing: float = 0.0
-    class_weight: str = "none"
-    patience: int = 0
-    validation_share: float = 0.1
-    ensemble: int = 1
-    seed: int = 0
-    test_share: float = 0.2
-    folds: int = 0
-    threads: int = 0
+    task: str = field(default="auto", metadata=DATA)
+    scaling: str = field(default="standard", metadata=DATA)
+    one_hot: int = field(default=30, metadata=DATA)
+    hidden: Sequence[int] = field(default=(64, 64), metadata=NETWORK)
+    activation: str = field(default="relu", metadata=NETWORK)
+    dropout: float = field(default=0.0, metadata=REGULARISATION)
+    batch_norm: bool = field(default=False, metadata=NETWORK)
+    loss: str = field(default="auto", metadata=TRAINING)
+    optimizer: str = field(default="adam", metadata=TRAINING)
+    learning_rate: float = field(default=0.001, metadata=TRAINING)
+    schedule: str = field(default="constant", metadata=TRAINING)
+    epochs: int = field(default=100, metadata=TRAINING)
+    batch_size: int = field(default=32, metadata=TRAINING)
+    l1: float = field(default=0.0, metadata=REGULARISATION)
+    l2: float = field(default=0.0, metadata=REGULARISATION)
+    clip: float = field(default=0.0, metadata=REGULARISATION)
+    label_smoothing: float = field(default=0.0, metadata=REGULARISATION)
+    class_weight: str = field(default="none", metadata=TRAINING)
+    patience: int = field(default=0, metadata=REGULARISATION)
+    validation_share: float = field(default=0.1, metadata=REGULARISATION)
+    ensemble: int = field(default=1, metadata=NETWORK)
+    seed: int = field(default=0, metadata=TRAINING)
+    test_share: float = field(default=0.2, metadata=EVALUATION)
+    folds: int = field(default=0, metadata=EVALUATION)
+    threads: int = field(default=0, metadata=TRAINING)
 
     def __post_init__(self) -> None:
+        from chainrule import activations
+        from chainrule.losses import find as find_loss
+        from chainrule.optimizers import OPTIMIZERS
+        from chainrule.schedules import SCHEDULES
+
+        for name in TEXTS:
+            if not isinstance(getattr(self, name), str):
+                raise TableError(f"{name} must be a text, not {getattr(self, name)!r}")
         _chosen("task", self.task, TASKS)
         _chosen("scaling", self.scaling, SCALINGS)
-        _chosen("class_weight", self.class_weight, ("none", "balanced"))
+        _chosen("class_weight", self.class_weight, CLASS_WEIGHTS)
         _chosen("optimizer", self.optimizer, tuple(sorted(OPTIMIZERS)))
         _chosen("schedule", self.schedule, tuple(sorted(SCHEDULES)))
         object.__setattr__(self, "hidden", tuple(_sizes(self.hidden)))
@@ -114,8 +129,10 @@ class Options:
                 "a hidden layer with it cannot be trained"
             )
 
-    def layers(self) -> list[Layer]:
+    def layers(self) -> "list[Layer]":
         """The hidden layers."""
+        from chainrule.layers import BatchNorm, Dense, Dropout
+
         layers: list[Layer] = []
         for units in self.hidden:
             layers.append(Dense(units, self.activation))
@@ -125,12 +142,15 @@ class Options:
                 layers.append(Dropout(self.dropout))
         return layers
 
-    def optimiser(self) -> Optimizer:
+    def optimiser(self) -> "Optimizer":
         """The optimizer, with its schedule.
 
         Raises:
             ValueError: for a learning rate that is not positive, or a schedule that needs more.
         """
+        from chainrule.optimizers import OPTIMIZERS
+        from chainrule.schedules import SCHEDULES
+
         found = OPTIMIZERS[self.optimizer](learning_rate=self.learning_rate)
         if self.schedule == "constant":
             return found
@@ -140,20 +160,26 @@ class Options:
             raise ValueError(f"the schedule {self.schedule!r} needs values of its own") from None
         return replace(found, learning_rate=rate)
 
-    def penalty(self) -> Penalty | None:
+    def penalty(self) -> "Penalty | None":
         """The penalty, if there is one."""
+        from chainrule.penalties import Penalty
+
         return Penalty(self.l1, self.l2) if self.l1 or self.l2 else None
 
-    def clipping(self) -> ClipGlobalNorm | None:
+    def clipping(self) -> "ClipGlobalNorm | None":
         """How gradients are clipped, if they are."""
+        from chainrule.penalties import ClipGlobalNorm
+
         return ClipGlobalNorm(self.clip) if self.clip else None
 
-    def loss_for(self, task: str) -> Loss:
+    def loss_for(self, task: str) -> "Loss":
         """The loss for a task.
 
         Raises:
             TableError: if the one that was chosen does not suit.
         """
+        from chainrule.losses import find as find_loss
+
         loss = find_loss(LOSSES[task] if self.loss == "auto" else self.loss)
         of_classes = loss.targets == (0, 1) or loss.distribution
         suits = {
@@ -175,6 +201,7 @@ class Options:
 
 
 MOST = 2**31 - 1
+TEXTS = ("task", "scaling", "activation", "loss", "optimizer", "schedule", "class_weight")
 #: Whole numbers: the least and the largest.
 WHOLE = (
     ("one_hot", 1, 10_000), ("epochs", 1, MOST), ("batch_size", 1, MOST), ("patience", 0, MOST),

@@ -9,11 +9,10 @@ import numpy as np
 from chainrule.layers import Embedding
 from chainrule.tables.columns import Column, Reading
 from chainrule.tables.errors import TableError, counted
+from chainrule.tables.options import SCALINGS, Options
 
 FARTHEST = 1e12  # deviations from the mean: float32 must hold what no training row is like
-SCALINGS = ("standard", "robust", "quantile")
 MOST_LEVELS = 1000  # of an embedded column; the rarer ones are taken together
-ONE_HOT = 30  # up to so many levels a text column is one-hot
 DAY = 86400.0
 ONE_HOTS, CODES = "one-hot ", "codes "  # parts of the transformer, one for each column
 
@@ -39,7 +38,7 @@ class Preprocessing:
     @classmethod
     def fitted(
         cls, columns: Sequence[Column], rows: np.ndarray, scaling: str = "standard",
-        one_hot: int = ONE_HOT,
+        one_hot: int = Options.one_hot,
     ) -> "Preprocessing":  # fmt: skip
         """Fit on the rows with these indices.
 
@@ -92,7 +91,7 @@ class Preprocessing:
             words = {"number": how, "boolean": "1 and 0", "date": f"parts, {how}"}
             done[reading.name] = words.get(reading.kind, "")
         for name in gaps:
-            done[name] += "; missing marked, the median in its place"
+            done[name] += "; gaps marked"
         for name, levels in self.levels().items():
             done[name] = f"one-hot, {counted(len(levels), 'level')}"
         if embedding := self.embedding():
@@ -141,8 +140,8 @@ class Preprocessing:
 
 
 _SCALED = {
-    "StandardScaler": "mean 0, deviation 1", "RobustScaler": "median 0, quartiles 1 apart",
-    "QuantileTransformer": "quantiles to a normal distribution",
+    "StandardScaler": "z-scores", "RobustScaler": "robust scale",
+    "QuantileTransformer": "normal quantiles",
 }  # fmt: skip
 
 

@@ -7,10 +7,12 @@ check would be worth nothing. Here the parser that checks a row is the one that 
 
 import codecs
 import csv
+import gzip
 import io
 import itertools
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +25,16 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SNIFFED = 50  # records that decide on the delimiter
 BLOCK = 10_000  # records that are turned into columns together
 
+GZIP = b"\x1f\x8b"
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 
 #: What the first bytes of a file say it is instead.
 SIGNATURES = {
     b"PK\x03\x04": "a zip archive or an Excel workbook: save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
-    b"\x1f\x8b": "compressed: unpack it first",
-    b"PAR1": "a Parquet file, not a CSV file",
+    b"BZh": "compressed by bzip2: unpack it first, or use gzip",
+    b"\xfd7zXZ": "compressed by xz: unpack it first, or use gzip",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it first, or use gzip",
     codecs.BOM_UTF16_LE: "in UTF-16: convert it to UTF-8",
     codecs.BOM_UTF16_BE: "in UTF-16: convert it to UTF-8",
 }
@@ -62,12 +66,17 @@ class Table:
     def rows(self) -> int:
         return len(self.lines)
 
+    @property
+    def stem(self) -> str:
+        """The file's name without its endings."""
+        return Path(self.file).name.partition(".")[0]
+
 
 def read_table(path: str | os.PathLike[str]) -> Table:
     """Read a file of delimited text with a header: UTF-8, divided by ``,`` ``;`` tab or ``|``.
 
     Args:
-        path: of the file.
+        path: of the file, which may be packed by gzip; see also :func:`parse_table`.
 
     Returns:
         The table, at least one row of it.
@@ -84,7 +93,18 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     (['size', 'price'], ';', ['10', '20'])
     """
     file = os.fspath(path)
-    text = _decoded(_content(file), quoted(file, 80))
+    return parse_table(content_of(file), file)
+
+
+def parse_table(content: bytes, file: str) -> Table:
+    """Read a table from what a file of this name holds, packed by gzip or not.
+
+    Raises:
+        TableError: if it is no table; with the line.
+    """
+    if content.startswith(GZIP):
+        content = _unpacked(content, file)
+    text = _decoded(content, quoted(file, 80))
     if not text.strip():
         raise TableError(f"{quoted(file, 80)} is empty")
     delimiter = _delimiter(text)
@@ -102,7 +122,19 @@ class _MalformedError(ValueError):
         self.line = line
 
 
-def _content(file: str) -> bytes:
+def _unpacked(content: bytes, file: str) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise TableError(f"{quoted(file, 80)} cannot be unpacked: {error}") from None
+
+
+def content_of(file: str) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        TableError: if it cannot be read.
+    """
     path = Path(file)
     if path.is_dir():
         raise TableError(f"{quoted(file, 80)} is a directory, not a file")

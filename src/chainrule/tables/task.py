@@ -1,7 +1,7 @@
 """What is asked of a network: the task, inferred from the target, and the target's values."""
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import numpy as np
@@ -9,10 +9,10 @@ import numpy as np
 from chainrule.tables.cells import Numbers, is_missing, numbers
 from chainrule.tables.columns import STRAY_SHARE, check_finite, mostly_different
 from chainrule.tables.errors import TableError, counted, listed, quoted
+from chainrule.tables.options import TASKS
 from chainrule.tables.reading import Table
 
 Task = Literal["binary", "multiclass", "regression"]
-TASKS = ("auto", "binary", "multiclass", "regression")
 
 MOST_WHOLE_CLASSES = 20  # whole numbers with more different values are quantities
 ROWS_PER_CLASS = 5  # and so are those that occur less often than this on average
@@ -57,9 +57,11 @@ def read_target(table: Table, name: str, task: str = "auto") -> Target:
     if task not in TASKS:
         raise TableError(f"unknown task {quoted(task)}; there are {', '.join(TASKS)}")
     if name not in table.cells:
-        raise TableError(_no_column(table, name))
+        raise TableError(no_column(table, name))
     cells = table.cells[name]
     read = numbers(cells, table.delimiter)
+    if name in table.texts and task != "regression":  # texts stay texts, if they look like numbers
+        read = replace(read, wrong=~is_missing(cells), missing=is_missing(cells))
     rows = ~is_missing(cells)
     if not rows.any():
         raise TableError(f"the target {quoted(name)} has no values")
@@ -68,7 +70,8 @@ def read_target(table: Table, name: str, task: str = "auto") -> Target:
         check_finite(name, cells, table.lines, read.values)
         values = read.values[rows]
     else:
-        _check_not_nearly_numbers(table, name, read, task)
+        if name not in table.texts:
+            _check_not_nearly_numbers(table, name, read, task)
         values = cells[rows]
     different, labels = np.unique(values, return_inverse=True)
     if different.size < 2:
@@ -97,7 +100,7 @@ def read_later_target(table: Table, target: Target) -> tuple[np.ndarray, np.ndar
         TableError: if the column is not there, a class is unknown, or a cell is no number.
     """
     if target.name not in table.cells:
-        raise TableError(_no_column(table, target.name))
+        raise TableError(no_column(table, target.name))
     cells = table.cells[target.name]
     if target.classes and isinstance(target.classes[0], str):
         rows = np.flatnonzero(~is_missing(cells))
@@ -173,7 +176,8 @@ def _plain(value: str | float) -> str | int | float:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _no_column(table: Table, name: str) -> str:
+def no_column(table: Table, name: str) -> str:
+    """The sentence that a table lacks a column, with the nearest that it has."""
     if len(table.names) == 1:
         return (
             f"there is no column {quoted(name)}: the only one is {quoted(table.names[0])}; "

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.storage.networks import save, write_whole
+from chainrule.tables.configuration import NAME
 from chainrule.tables.errors import TableError, quoted
 from chainrule.tables.files import SUFFIX, save_model
+from chainrule.tables.planning import configuration_of
+from chainrule.tables.unfinished import Unfinished
 from chainrule.training.history import History
 
 if TYPE_CHECKING:
@@ -28,19 +31,29 @@ class RunDirectory:
     Args:
         out: where it shall be; by default the first ``runs/<stem>-<n>`` that is not there.
         stem: what the run is called by default.
+        unfinished: whether its training may have been begun.
 
     Raises:
-        TableError: if ``out`` exists and holds anything, or cannot be written.
+        TableError: if ``out`` exists and holds anything, cannot be written, or was begun.
     """
 
-    def __init__(self, out: str | os.PathLike[str] | None, stem: str) -> None:
+    def __init__(
+        self, out: str | os.PathLike[str] | None, stem: str, unfinished: bool = False
+    ) -> None:
         self._out = None if out is None else Path(out)
         self._stem = stem or "table"
         self._check()
+        begun = Unfinished(self.place).folder
+        self._workshop = begun if unfinished else None
+        if begun.exists() and not unfinished:
+            raise TableError(
+                f"{quoted(begun, 80)} holds a fit that was begun: go on with "
+                f"--resume {quoted(self.place, 80)}, or remove it"
+            )
 
     def _check(self) -> None:
         """Find out before the work whether its result can be written; leave nothing behind."""
-        place = self._place()
+        place = self.place
         try:
             if place.exists() and not place.is_dir():
                 raise TableError(f"{quoted(place, 80)} exists and is not a directory")
@@ -54,16 +67,20 @@ class RunDirectory:
         except (OSError, ValueError) as error:
             raise _unwritable(place, error) from None
 
-    def _place(self) -> Path:
+    @property
+    def place(self) -> Path:
+        """Where it is, or will be."""
         if self._out is not None:
             return self._out
         number = 1
-        while (place := Path(RUNS, f"{self._stem}-{number}")).exists():
+        while True:
+            place = Path(RUNS, f"{self._stem}-{number}")
+            if not place.exists() and not Unfinished(place).folder.exists():
+                return place
             number += 1
-        return place
 
     def write(self, fitted: "Fitted") -> Path:
-        """Write model.chainrule, network.safetensors, config.json, metrics.csv, evaluation.json.
+        """Write the model, its network, fit.toml, config.json, metrics.csv, evaluation.json.
 
         They are written beside the directory, which then appears whole under its name.
 
@@ -73,13 +90,15 @@ class RunDirectory:
         Raises:
             TableError: if it cannot be written.
         """
-        place = self._place()
+        place = self.place
         made: list[Path] = []
         try:
             made = _make(place.parent)
-            temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+            # What is left where the training is killed here goes with the directory of it.
+            within = self._workshop or place.parent
+            temporary = Path(tempfile.mkdtemp(dir=within, prefix=f".{place.name}."))
             try:
-                _write_files(fitted, temporary)
+                _write_files(fitted, temporary, place)
                 umask = os.umask(0)
                 os.umask(umask)
                 temporary.chmod(0o777 & ~umask)
@@ -95,7 +114,7 @@ class RunDirectory:
 
     def _published(self, temporary: Path) -> Path:
         while True:
-            place = self._place()
+            place = self.place
             try:
                 if self._out is not None and place.is_dir():
                     place.rmdir()  # an empty one was checked for; a full one is not removed
@@ -107,14 +126,17 @@ class RunDirectory:
                     raise
 
 
-def _write_files(fitted: "Fitted", folder: Path) -> None:
+def _write_files(fitted: "Fitted", folder: Path, place: Path) -> None:
     model, results = fitted.model, fitted.results
     summary = {
+        "metric": fitted.plan.metric,
         "stopped": [result.stopped for result in results],
         "epochs": [result.history.epochs for result in results],
     }
     save_model(model, folder / f"model{SUFFIX}")
     save(model.networks[0], folder / "network.safetensors")
+    if "file" in fitted.plan.sources:  # a data frame has no name by which it could be read again
+        write_whole(folder / NAME, configuration_of(fitted.plan).to_toml(place).encode())
     write_whole(folder / "config.json", _json(_config(fitted)))
     write_whole(folder / "metrics.csv", _metrics([result.history for result in results]))
     write_whole(folder / "evaluation.json", _json(fitted.evaluation.to_dict() | summary))

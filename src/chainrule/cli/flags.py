@@ -1,0 +1,103 @@
+"""The flags of a fit, made of the fields of its options and of what their docstring says."""
+
+import functools
+import inspect
+import re
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import Field, fields
+from typing import Annotated, Any
+
+import typer
+
+from chainrule.tables.options import CLASS_WEIGHTS, SCALINGS, TASKS, Options
+
+FURTHER = {"folds": ["--cv"]}  # other names of a flag
+EVALUATION, OUTPUT, DATA = "Evaluation", "Output", "Data"  # panels of the help
+
+
+def with_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose ``**choices`` are a flag for each of the options, None unless given."""
+
+    @functools.wraps(command)
+    def flagged(*arguments: Any, **named: Any) -> None:
+        command(*arguments, **named)
+
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    parameters = [*own, *map(_parameter, fields(Options))]
+    flagged.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    flagged.__annotations__ = {p.name: p.annotation for p in parameters}
+    return flagged
+
+
+def given(choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, as the options take them.
+
+    >>> given({"hidden": "8,4", "epochs": None})
+    {'hidden': (8, 4)}
+    """
+    from chainrule.tables.options import read_sizes
+
+    found = {name: value for name, value in choices.items() if value is not None}
+    if isinstance(found.get("hidden"), str):
+        found["hidden"] = read_sizes(found["hidden"])
+    return found
+
+
+def _parameter(field: Field[Any]) -> inspect.Parameter:
+    flag = "--" + field.name.replace("_", "-")
+    kind: Any = typing.get_type_hints(Options)[field.name]
+    default = field.default
+    if isinstance(default, tuple):
+        kind, default = str, ",".join(map(str, default))
+    names = [f"{flag}/--no-{field.name.replace('_', '-')}"] if kind is bool else [flag]
+    if isinstance(default, bool):
+        default = flag if default else names[0].partition("/")[2]
+    option = typer.Option(
+        *FURTHER.get(field.name, []), *names, show_default=False,
+        help=f"{_help()[field.name]} [dim]\\[default: {default}][/dim]",
+        rich_help_panel=field.metadata["group"].capitalize(),
+        autocompletion=_completion(field.name),
+    )  # fmt: skip
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=None,
+        annotation=Annotated[kind | None, option],
+    )  # fmt: skip
+
+
+@functools.cache
+def _help() -> dict[str, str]:
+    """What the docstring of the options says of each."""
+    text = inspect.cleandoc(Options.__doc__ or "").partition("Attributes:\n")[2]
+    section = re.match(r"(?:    .*\n|\n)*", text)
+    entries = re.findall(r"^    (\w+): (.*(?:\n {8,}.*)*)", section[0] if section else "", re.M)
+    found = {name: " ".join(words.split()) for name, words in entries}
+    # A value stays as it is written: `auto` is not `Auto`.
+    return {
+        f.name: (words[:1].upper() + words[1:]).replace("``", "")
+        for f in fields(Options)
+        for words in [found.get(f.name, "")]
+    }
+
+
+def _completion(name: str) -> Callable[[str], list[str]] | None:
+    """What a shell may complete a value to."""
+    fixed = {"task": TASKS, "scaling": SCALINGS, "class_weight": CLASS_WEIGHTS}
+    known = {
+        "activation": "activations.activations", "loss": "losses.losses",
+        "optimizer": "optimizers.OPTIMIZERS", "schedule": "schedules.SCHEDULES",
+    }  # fmt: skip
+    if name in fixed:
+        return lambda incomplete: [w for w in fixed[name] if w.startswith(incomplete)]
+    if name not in known:
+        return None
+
+    def complete(incomplete: str) -> list[str]:
+        import importlib
+
+        module, registry = known[name].split(".")
+        words = sorted(getattr(importlib.import_module(f"chainrule.{module}"), registry))
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
