@@ -1,10 +1,9 @@
 """Lowering: the translation of a network into a program."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from chainrule import dataflow, penalties
 from chainrule.augmentation import Augmentation, augmented, mixed
@@ -312,7 +311,7 @@ def _ranges(
         specification = network.specifications[name]
         if not specification.trainable or name in regime.frozen:
             continue
-        stop = start + int(np.prod(shape))
+        stop = start + math.prod(shape)
         decay = 1.0 if specification.decays or not decaying else 0.0
         alike = (regime.rate_factors.get(name, 1.0), decay, number if by_parameter else 0)
         if parts and parts[-1][1] == start and parts[-1][2:] == alike:

@@ -14,7 +14,7 @@ from chainrule.engine.dtypes import REALS
 from chainrule.engine.executor import Executor, NotFiniteError
 from chainrule.engine.program import Program
 from chainrule.engine.threads import cores
-from chainrule.layers.base import ReadsFeatures
+from chainrule.layers.base import reads_features
 from chainrule.lowering import lower
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class _SingleRow:
         self._row = self._x[0]
         self._out = np.empty((1, network.outputs), REALS[network.dtype])
         first = network.layers[0]  # not the network itself: it would never be let go
-        self._check = first.check_features if isinstance(first, ReadsFeatures) else None
+        self._check = first.check_features if reads_features(first) else None
         sources = {"X": self._x, "out": self._out}
         program = lower(network, "predict", 1, sources=sources)
         self._pass = Executor(program, network.vector, sources, 1, 1).single_pass()

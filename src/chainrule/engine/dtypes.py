@@ -5,6 +5,9 @@ import numpy as np
 #: The types that a program computes in.
 REALS = {"float32": np.float32, "float64": np.float64}
 
+#: The bytes of a number of each of them.
+ITEMSIZES = {"float32": 4, "float64": 8}
+
 #: The types that a data source may have; the position is its code in a descriptor.
 SOURCE_DTYPES = (
     np.float32, np.float64, np.int8, np.int16, np.int32, np.int64,
