@@ -14,6 +14,8 @@ SOURCE_DTYPES = (
     np.uint8, np.uint16, np.uint32, np.uint64, np.bool_,
 )  # fmt: skip
 
+_CODES = {np.dtype(known): code for code, known in enumerate(SOURCE_DTYPES)}
+
 ALIGNMENT = 64  # bytes: a cache line
 
 
@@ -34,9 +36,7 @@ def real_dtype(dtype: object) -> str:
 
 def source_code(dtype: np.dtype) -> int | None:
     """Return the descriptor code of a data type, or None if programs cannot read it."""
-    if not dtype.isnative:
-        return None
-    return next((k for k, known in enumerate(SOURCE_DTYPES) if dtype == known), None)
+    return _CODES.get(dtype)  # of another byte order it is another type
 
 
 def aligned(size: int) -> int:

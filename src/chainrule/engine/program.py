@@ -4,6 +4,7 @@ A program is data. The executor runs it at full speed, the stepper an instructio
 ``print(program)`` shows an instruction a line, with its equation and shapes.
 """
 
+import bisect
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -251,20 +252,20 @@ def planned(program: Program, guard: int = 0, reuse: bool = True) -> Program:
     """
     lives = _lives(program)
     places: dict[str, int] = {}
-    taken: list[tuple[int, int, int, int]] = []  # (first, last, start, stop)
+    taken: list[tuple[int, int, int, int]] = []  # (start, stop, first, last), in this order
     end = 0
     for name, (first, last) in sorted(lives.items(), key=lambda item: item[1]):
         buffer = program.buffers[name]
         size = aligned(_bytes(buffer, program)) + guard
         start = guard if not taken or reuse else end
         if reuse:
-            busy = sorted((t[2], t[3]) for t in taken if t[0] <= last and first <= t[1])
-            for low, high in busy:
-                if start + size <= low:
-                    break
-                start = max(start, high)
+            for low, high, born, dead in taken:
+                if born <= last and first <= dead:
+                    if start + size <= low:
+                        break
+                    start = max(start, high)
         places[name] = start
-        taken.append((first, last, start, start + size))
+        bisect.insort(taken, (start, start + size, first, last))
         end = max(end, start + size)
     moved = {
         name: b._replace(offset=places[name]) if name in places else b
@@ -295,10 +296,9 @@ def _lives(program: Program) -> dict[str, tuple[int, int]]:
         for block in segment.blocks:
             first = now
             for instruction in block.instructions:
-                for buffer in instruction.buffers:
-                    if buffer.region == layout.ARENA:
-                        life = lives.get(buffer.name, (now, now))
-                        lives[buffer.name] = (life[0], now)
+                for b in instruction.operands.values():
+                    if isinstance(b, Buffer) and b.region == layout.ARENA:
+                        lives[b.name] = (lives[b.name][0] if b.name in lives else now, now)
                 now += 1
             if block.repeat > 1:
                 for buffer in {b for i in block.instructions for b in i.buffers}:

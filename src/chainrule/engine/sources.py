@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.engine.dtypes import source_code
+from chainrule.engine.dtypes import SOURCE_DTYPES, source_code
 from chainrule.engine.kernel import Context, Integers, Intrinsic, Matrix, Source, device, real
 from chainrule.engine.layout import SOURCE_WORDS
 
@@ -28,8 +28,9 @@ class SourceType(NamedTuple):
 
 def type_of(data: Any) -> SourceType:
     """The type of what :func:`describe` makes of an array or a CSR matrix."""
-    known = source_code(data.dtype) is not None
-    return SourceType(data.dtype.name if known else "float64", hasattr(data, "indptr"))
+    code = source_code(data.dtype)
+    read = np.float64 if code is None else SOURCE_DTYPES[code]
+    return SourceType(np.dtype(read).name, hasattr(data, "indptr"))
 
 
 def describe(data: Any) -> tuple[np.ndarray, list[np.ndarray]]:
