@@ -26,6 +26,12 @@ NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
     "need to be preprocessed."
 )
+LEARNT = (
+    "network_", "coefs_", "intercepts_", "estimators_", "n_layers_", "loss_", "loss_curve_",
+    "best_loss_", "validation_scores_", "validation_loss_curve_", "best_validation_score_",
+    "n_iter_", "t_", "stopped_", "_shown", "_progressed", "_state", "_stopped", "_optimizer",
+    "_no_improvement_count",
+)  # fmt: skip
 SEEDS = np.iinfo(np.int32).max
 
 
@@ -83,11 +89,18 @@ def _begin(e: Any, rows: Rows) -> None:
         each = [layer.activation for layer in hidden if isinstance(layer, Dense)]
         last = each[-1] if each else e.activation
         weights.draw(network, [*each, last], e._random_state)
+    forget(e)
     e.network_ = network
     e.n_outputs_ = units
     e.out_activation_ = parameters.OUTPUTS.get(activation, activation)
     e._progressed, e._state, e._stopped = Progressed(), None, False
     show(e)
+
+
+def forget(e: Any) -> None:
+    """Remove the networks of an earlier fit, which may have been of one or of several."""
+    for name in LEARNT:
+        vars(e).pop(name, None)
 
 
 def _go_on(e: Any, rows: Rows) -> None:

@@ -27,7 +27,9 @@ def fit_members(
     if estimator.callbacks:
         raise ValueError("callbacks belong to one training: they cannot be used with n_estimators")
     if first:
-        estimator.estimators_ = _members(estimator)
+        members = _members(estimator)
+        fitting.forget(estimator)
+        estimator.estimators_ = members
     members = estimator.estimators_
     workers = min(parameters.threads_of(estimator.n_jobs) or cores(), len(members))
     for member in members:
