@@ -134,3 +134,11 @@ def test_members_are_judged_by_the_same_rows():
 def test_callbacks_belong_to_one_training():
     with pytest.raises(ValueError, match="they cannot be used with n_estimators"):
         regressor(n_estimators=2, callbacks=[print]).fit(X, NUMBERS)
+
+
+def test_a_fit_that_fails_leaves_the_networks_of_the_last():
+    reg = regressor(n_estimators=2).fit(X, NUMBERS)
+    before = reg.predict(X)
+    with pytest.raises(ValueError, match="threshold"):
+        reg.set_params(activation="threshold").fit(X, NUMBERS)
+    np.testing.assert_array_equal(reg.predict(X), before)

@@ -192,6 +192,10 @@ class _Training:
                 )  # fmt: skip
             except DivergedError as error:
                 result = self._diverged(error)
+            except ValueError:
+                if not e._progressed.losses:  # refused: nothing was learnt
+                    forget(e)
+                raise
         self._learn_from(result, stopping)
 
     def _stopping(self, score: Callable[[Epoch], float] | None) -> Stopping:
