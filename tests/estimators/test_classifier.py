@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_sample_weight
+from tests.estimators.data import BINARY, LABELS, SEVERAL, THREE, X, classifier, same
 
 from chainrule.losses import losses
-from tests.estimators.data import BINARY, LABELS, SEVERAL, THREE, X, classifier, same
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

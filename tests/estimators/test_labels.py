@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from tests.estimators.data import BINARY, SEVERAL, THREE, X, classifier, same
 
 from chainrule.estimators.labels import Labels
-from tests.estimators.data import BINARY, SEVERAL, THREE, X, classifier, same
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -122,7 +122,9 @@ def test_later_classes_are_those_of_the_first_call():
         clf.partial_fit(X, BINARY, classes=[0, 1, 2])
 
 
-@pytest.mark.parametrize("y", [THREE, THREE.astype(float), THREE.astype(str)], ids=lambda y: y.dtype)
+@pytest.mark.parametrize(
+    "y", [THREE, THREE.astype(float), THREE.astype(str)], ids=lambda y: y.dtype
+)
 def test_a_label_that_is_not_among_the_classes_is_refused(y):
     clf = classifier().partial_fit(X, BINARY, classes=[0, 1])
     before = [w.copy() for w in clf.coefs_]

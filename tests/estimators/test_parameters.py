@@ -3,13 +3,20 @@
 import numpy as np
 import pytest
 from sklearn import neural_network as theirs
+from tests.estimators.data import (
+    BINARY,
+    NUMBERS,
+    SEVERAL,
+    THREE,
+    X,
+    classifier,
+    regressor,
+    same,
+)  # fmt: skip
 
 import chainrule as cr
 from chainrule.optimizers import OPTIMIZERS, Lion
 from chainrule.schedules import SCHEDULES, Cosine
-from tests.estimators.data import (
-    BINARY, NUMBERS, SEVERAL, THREE, X, classifier, regressor, same,
-)  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -247,10 +254,10 @@ def test_a_generator_advances_from_fit_to_fit():
 
 
 def test_without_a_random_state_every_training_is_another():
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     one, other = (classifier(random_state=None).fit(X, BINARY) for _ in range(2))
     assert not np.array_equal(one.coefs_[0], other.coefs_[0])
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     same(one, classifier(random_state=None).fit(X, BINARY))
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from tests.estimators.data import NUMBERS, X, regressor, same
 
 from chainrule.losses import losses
-from tests.estimators.data import NUMBERS, X, regressor, same
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -5,7 +5,6 @@ import pickle
 
 import numpy as np
 import pytest
-
 from tests.estimators.data import BINARY, NUMBERS, THREE, X, classifier, regressor, same
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -23,9 +22,9 @@ def test_infinite_patience_never_ends():
     assert clf.stopped_ == "epochs"
 
 
-def test_a_training_that_ends_by_tol_does_not_warn(recwarn):
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_a_training_that_ends_by_tol_does_not_warn():
     classifier(max_iter=50, tol=10.0, n_iter_no_change=2).fit(X, BINARY)
-    assert not recwarn.list
 
 
 @pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
@@ -71,6 +70,31 @@ def test_what_is_said_at_the_end(capsys, early):
 def test_nothing_is_said_without_verbose(capsys):
     classifier().fit(X, BINARY)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"max_iter": 2}, r"after 2 iteration\(s\): increase max_iter, or scale the data"),
+        (
+            {"max_iter": 90, "max_fun": 3},
+            r"\(evaluations: \d+ in \d+ iterations\): increase max_fun, or scale the data",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
+def test_lbfgs_says_which_limit_was_reached(options, sentence):
+    from sklearn.exceptions import ConvergenceWarning
+
+    with pytest.warns(ConvergenceWarning, match="lbfgs failed to converge .*" + sentence):
+        classifier(solver="lbfgs", **options).fit(X, THREE)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_an_end_by_a_callback_is_no_want_of_convergence(solver):
+    clf = classifier(solver=solver, callbacks=[lambda epoch: "enough"]).fit(X, THREE)
+    assert (clf.stopped_, clf.n_iter_) == ("enough", 1)
 
 
 # ------------------------------------------------------------ early stopping

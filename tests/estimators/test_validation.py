@@ -6,12 +6,21 @@ from scipy import sparse
 from sklearn.datasets import make_multilabel_classification
 from sklearn.metrics import accuracy_score, f1_score, log_loss, make_scorer, r2_score
 from sklearn.model_selection import train_test_split
+from tests.estimators.data import (
+    BINARY,
+    LABELS,
+    NUMBERS,
+    RNG,
+    SEVERAL,
+    THREE,
+    X,
+    classifier,
+    regressor,
+    same,
+)  # fmt: skip
 
 import chainrule as cr
 from chainrule.estimators.validation import accuracy, r2
-from tests.estimators.data import (
-    BINARY, LABELS, NUMBERS, RNG, SEVERAL, THREE, X, classifier, regressor, same,
-)  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -4,9 +4,9 @@ import pickle
 
 import numpy as np
 import pytest
+from tests.estimators.data import BINARY, NUMBERS, THREE, X, classifier, regressor, same
 
 import chainrule as cr
-from tests.estimators.data import BINARY, NUMBERS, THREE, X, classifier, regressor, same
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

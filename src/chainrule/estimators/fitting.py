@@ -32,6 +32,11 @@ LEARNT = (
     "n_iter_", "t_", "stopped_", "_shown", "_progressed", "_state", "_stopped", "_optimizer",
     "_no_improvement_count",
 )  # fmt: skip
+LBFGS_ENDS = {
+    "epochs": "increase max_iter, or scale the data",
+    "evaluations": "increase max_fun, or scale the data",
+    "no further fall": "scale the data",
+}
 SEEDS = np.iinfo(np.int32).max
 
 
@@ -283,10 +288,12 @@ class _Training:
     def _warn_unless_converged(self, result: Result) -> None:
         e = self.e
         if isinstance(self.optimizer, LBFGS):
-            if not result.stopped.startswith(("converged", "interrupted")):
-                reached = f"{e.n_iter_} iteration(s), {result.stopped}"
-                _warn(f"lbfgs failed to converge after {reached}: increase max_iter, or scale "
-                      "the data", True)  # fmt: skip
+            why, _, details = result.stopped.partition(":")
+            if why in LBFGS_ENDS:  # and not by a callback, an interruption or a minimum
+                _warn(
+                    f"lbfgs failed to converge after {e.n_iter_} iteration(s)"
+                    f"{details and f' ({result.stopped})'}: {LBFGS_ENDS[why]}", True,
+                )  # fmt: skip
         elif result.stopped == "epochs":
             _warn(
                 f"Stochastic Optimizer: Maximum iterations ({e.max_iter}) reached and the "
