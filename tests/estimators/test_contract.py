@@ -145,3 +145,18 @@ def test_nothing_is_predicted_before_a_fit(estimator):
     if is_classifier(estimator):
         with pytest.raises(NotFittedError):
             estimator.predict_proba(X)
+
+
+def test_a_grid_search_routes_weights_and_rows_to_judge_by():
+    weights = np.where(NUMBERS == 0, 3.0, 1.0)
+    with sklearn.config_context(enable_metadata_routing=True):
+        network = (
+            cr.MLPClassifier(early_stopping=True, **QUICK)
+            .set_fit_request(sample_weight=True, X_val=True, y_val=True)
+            .set_score_request(sample_weight=True)
+        )
+        search = GridSearchCV(make_pipeline(network), {"mlpclassifier__alpha": [0.1, 1.0]}, cv=2)
+        # one row fewer than X: rows of that number would be cut into the folds
+        search.fit(X, Y, sample_weight=weights, X_val=X[:-1], y_val=Y[:-1])
+    best = search.best_estimator_[-1]
+    assert best.score(X[:-1], Y[:-1]) == best.best_validation_score_

@@ -167,3 +167,55 @@ def test_float32_in_is_float32_out():
     assert us.predict(NUMBERS.astype(np.float32)).dtype == np.float32
     for mine, other in zip(us.coefs_, them.coefs_, strict=True):
         np.testing.assert_allclose(mine, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 3, 150)], ids=["even", "weights"])
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_lbfgs_takes_the_same_first_steps(name, weights):
+    """Rounding parts the ways later: each step divides by differences of gradients."""
+    data = (X, Y) if name == "MLPClassifier" else (NUMBERS, TARGETS)
+    them, us = both(name, *data, weights, solver="lbfgs", max_iter=5, alpha=0.5)
+    for mine, other in zip(us.coefs_, them.coefs_, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=0, atol=1e-8)
+    assert us.n_iter_ == them.n_iter_ == 5
+    assert us.loss_ == pytest.approx(them.loss_, rel=1e-9)
+
+
+LABELS = {
+    "two classes": np.minimum(Y, 1),
+    "booleans": Y > 0,
+    "one class": np.zeros(150, int),
+    "several labels": np.stack([X[:, 0] > 0, X[:, 1] > 0.5, X[:, 2] > 0], axis=1).astype(int),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS)
+def test_early_stopping_of_every_kind_of_labels(labels):
+    them, us = both("MLPClassifier", X, LABELS[labels], early_stopping=True, shuffle=False,
+                    validation_fraction=0.3, n_iter_no_change=5, max_iter=60)  # fmt: skip
+    assert_alike(them, us)
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("rule", ["constant", "adaptive"])
+def test_what_is_printed_is_the_same(name, early, rule, capsys):
+    data = (X, Y) if name == "MLPClassifier" else (NUMBERS, TARGETS)
+    said = []
+    for module in (theirs, cr):
+        getattr(module, name)(
+            verbose=True, shuffle=False, early_stopping=early, solver="sgd", learning_rate=rule,
+            n_iter_no_change=2, **COMMON | {"tol": 0.05},
+        ).fit(*data)  # fmt: skip
+        said.append(capsys.readouterr().out)
+    assert "Stopping." in said[0] or "Setting learning rate to" in said[0]
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_partial_fit_after_a_fit_is_the_same(solver):
+    pair = both("MLPClassifier", X, Y, shuffle=False, batch_size=40, **SOLVERS[solver])
+    for estimator in pair:
+        for rows in (slice(0, 90), slice(60, 150)):
+            estimator.partial_fit(X[rows], Y[rows])
+    assert_alike(*pair)
