@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import ensemble, machine, picture, products, report, scaling
+from benchmarks import ensemble, estimators, machine, picture, products, report, scaling
 from benchmarks.figures import Measured
 from benchmarks.rounds import measure
 from benchmarks.worker import LeftOutError
@@ -19,7 +19,7 @@ from benchmarks.works import WORKS
 RESULTS = Path(__file__).parent / "results"
 ROUNDS, RUN_SECONDS = 7, 0.35
 QUICK_ROUNDS, QUICK_RUN_SECONDS = 3, 0.1
-EXTRAS = ("ensemble", "scaling", "products")  # works without opponents
+EXTRAS = ("ensemble", "scaling", "products", *estimators.WAYS)  # works of another kind
 WIDTH = 130  # of the tables where there is no terminal to ask
 
 
@@ -102,7 +102,7 @@ def _measured(options: argparse.Namespace, console: Console) -> list[Measured]:
 
 
 def _extras(options: argparse.Namespace, console: Console, started: str) -> dict[str, Any]:
-    """The works that measure the library against itself."""
+    """The works that measure the library against itself, and its estimators."""
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     wanted = [name for name in EXTRAS if not options.works or name in options.works]
     found = {}
@@ -110,6 +110,8 @@ def _extras(options: argparse.Namespace, console: Console, started: str) -> dict
         with console.status(name):
             if name == "ensemble":
                 found[name] = ensemble.run(console, rounds)
+            elif name in estimators.WAYS:
+                found[name] = estimators.run(name, console, rounds)
             elif name == "products":
                 found[name] = products.run(console, rounds)
             else:

@@ -1,11 +1,18 @@
 """Lowering: which instructions a purpose needs, and how a batch is cut into tiles."""
 
+import gc
 import itertools
+import weakref
 
+import numpy as np
 import pytest
+import scipy.sparse
 
 import chainrule as cr
-from chainrule.lowering import lower
+from chainrule.augmentation import Augmentation
+from chainrule.engine.executor import Executor
+from chainrule.lowering import KEPT_PROGRAMS, Regime, lower
+from chainrule.schedules import Schedule
 from chainrule.tiling import MOST_SLOTS, SMALLEST, rows_of_a_tile, slots_for
 
 
@@ -86,3 +93,118 @@ def test_a_plan_gives_no_two_living_buffers_the_same_memory():
         )
         for (_, end, one), (start, _, other) in itertools.pairwise(spans):
             assert end <= start, f"{instruction.kernel.name}: {one} and {other}"
+
+
+def test_a_program_is_lowered_once_for_the_same_request():
+    net = network()
+    once = lower(net, "train", 32, cr.Adam(1e-3), regime=Regime(penalty=cr.L2(1e-4)))
+    assert lower(net, "train", 32, cr.Adam(1e-3), regime=Regime(penalty=cr.L2(1e-4))) is once
+    assert lower(network(), "train", 32, cr.Adam(1e-3)) is not once
+
+
+X = np.zeros((40, 2))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"optimizer": cr.Adam(2e-3)},
+        {"optimizer": cr.AdamW(1e-3)},
+        {"optimizer": cr.Adam(cr.Cosine(1e-3))},
+        {"batch_rows": 16},
+        {"labels": True},
+        {"weighted": True},
+        {"dtype": "float64"},
+        {"smoothing": 0.1},
+        {"sources": {"X": X}},
+        {"sources": {"X": X.astype(np.int16)}},
+        {"sources": {"X": scipy.sparse.csr_matrix(X)}},
+        {"sources": {"w": X[:, 0]}},
+        {"fused": False},
+        {"training": False},
+        {"regime": Regime(penalty=cr.L2(1e-3))},
+        {"regime": Regime(penalty=cr.L2(1e-4, per_example=True))},
+        {"regime": Regime(clip=cr.ClipNorm(1.0))},
+        {"regime": Regime(constraint=cr.MaxNorm(1.0))},
+        {"regime": Regime(frozen=frozenset({"dense1.W"}))},
+        {"regime": Regime(rate_factors={"dense1.W": 0.5})},
+        {"regime": Regime(augment=(cr.Jitter(0.1),))},
+    ],
+    ids=str,
+)
+def test_whatever_differs_has_a_program_of_its_own(other):
+    usual = {"batch_rows": 32, "optimizer": cr.Adam(1e-3), "regime": Regime(penalty=cr.L2(1e-4))}
+    net = network()
+    first = lower(net, "train", **usual)
+    assert lower(net, "train", **(usual | other)) is not first
+    assert lower(net, "train", **usual) is first
+
+
+class Rising(Schedule):
+    """Of a user: no data class, and with an attribute of its own."""
+
+    name = "rising"
+
+    def __init__(self, initial, power):
+        super().__init__(initial)
+        self.power = power
+
+    def values(self, at):
+        return self.initial * (at.step + 1.0) ** self.power
+
+
+class Shaken(Augmentation):
+    """Likewise a step that is no data class."""
+
+    kind = "shaken"
+
+    def __init__(self, strength):
+        self.strength = strength
+
+    def emit(self, builder, path, x):
+        return cr.Jitter(self.strength).emit(builder, path, x)
+
+
+def test_what_a_user_derives_is_told_apart_by_all_its_attributes():
+    net = network()
+    slow, quick = (lower(net, "train", 32, cr.Adam(Rising(1e-3, power))) for power in (1, 2))
+    assert slow.schedules["learning_rate"].power == 1
+    assert quick.schedules["learning_rate"].power == 2
+    weak, strong = (
+        lower(net, "train", 32, cr.Adam(), regime=Regime(augment=(Shaken(s),))) for s in (0.1, 0.2)
+    )
+    assert (weak.scalars["augment.shaken1.sigma"], strong.scalars["augment.shaken1.sigma"]) == (
+        0.1, 0.2
+    )  # fmt: skip
+
+
+def test_what_cannot_be_a_key_is_lowered_each_time():
+    net = network()
+    programs = [lower(net, "train", 32, cr.Adam(np.array(rate))) for rate in (0.1, 0.2)]
+    assert [p.scalars["learning_rate"] for p in programs] == [0.1, 0.2]
+
+
+def test_few_programs_are_kept_and_none_longer_than_its_network():
+    net = network()
+    programs = [weakref.ref(lower(net, "predict", rows)) for rows in range(1, 3 * KEPT_PROGRAMS)]
+    gc.collect()
+    assert sum(p() is not None for p in programs) <= KEPT_PROGRAMS
+    last = programs[-1]
+    assert last() is not None
+    del net
+    gc.collect()
+    assert last() is None
+
+
+def test_running_a_program_changes_nothing_in_it():
+    net = network()
+    program = lower(net, "train", 32, cr.Adam())
+    tables = [np.copy(table) for table in program.tables]
+    shown, scalars, buffers = str(program), dict(program.scalars), dict(program.buffers)
+    sources = {"X": np.ones((50, 2), np.float32), "Y": np.ones((50, 3), np.float32)}
+    with Executor(program, net.vector, sources, 50, 32, state=np.zeros(2 * net.vector.size, "f4"),
+                  shuffled=True, threads=2, epochs=3) as run:  # fmt: skip
+        run.set_scalar("learning_rate", 0.5)
+        run.run(3)
+    assert all(np.array_equal(a, b) for a, b in zip(program.tables, tables, strict=True))
+    assert (str(program), program.scalars, program.buffers) == (shown, scalars, buffers)

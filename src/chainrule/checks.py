@@ -6,6 +6,20 @@ from typing import Any
 SEEDS = 2**63 - 1
 
 
+class ByValue:
+    """A specification that equals another one of its class with the same attributes.
+
+    A data class tells its instances apart by its fields. A class that someone derives from one
+    without being a data class itself may have further attributes: they count here too.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), frozenset(vars(self).items())))
+
+
 def whole(name: str, value: Any, low: int = 1, high: int | None = None) -> int:
     """A whole number from ``low`` to ``high``.
 

@@ -1,10 +1,10 @@
 """Lowering: the translation of a network into a program."""
 
+import math
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from chainrule import dataflow, penalties
 from chainrule.augmentation import Augmentation, augmented, mixed
@@ -12,7 +12,7 @@ from chainrule.engine import layout
 from chainrule.engine.builder import Builder
 from chainrule.engine.kernel import Kernel
 from chainrule.engine.program import Buffer, ParameterSegment, Program, planned
-from chainrule.engine.sources import readable
+from chainrule.engine.sources import SourceType, type_of
 from chainrule.losses import Form, Loss
 from chainrule.optimizers import Optimizer
 from chainrule.penalties import Clip, ClipGlobalNorm, ClipValue, MaxNorm, Penalty
@@ -44,6 +44,10 @@ class Regime:
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     augment: tuple[Augmentation, ...] = ()
 
+    def __hash__(self) -> int:
+        factors = frozenset(self.rate_factors.items())
+        return hash((self.penalty, self.clip, self.constraint, self.frozen, factors, self.augment))
+
 
 RANGE = 4096  # elements of the flat vectors that are reduced and updated while in the cache
 
@@ -66,7 +70,9 @@ def lower(
     regime: Regime | None = None,
     training: bool | None = None,
 ) -> Program:
-    """Translate a network into the program for a purpose.
+    """Translate a network into the program for a purpose, which is kept and given out again.
+
+    A network's layers never change, so one program does for all runs that ask for the same.
 
     Args:
         network: what to lower; its parameters are not looked at.
@@ -91,18 +97,69 @@ def lower(
     Raises:
         ValueError: if there is no loss, or an activation cannot be trained.
     """
-    dtype = dtype or network.dtype
-    regime = regime or Regime()
     if training is None:
         training = purpose in ("gradient", "train")
-    builder = Builder(dtype, network.labels, dataflow.add, training, batch_rows)
+    request = Request(
+        purpose, batch_rows, optimizer, labels=labels,
+        sources=frozenset((name, type_of(data)) for name, data in (sources or {}).items()),
+        weighted=weighted, dtype=dtype or network.dtype, tile_rows=tile_rows, fused=fused,
+        plan=plan, reuse=reuse, smoothing=smoothing, regime=regime or Regime(), training=training,
+    )  # fmt: skip
+    known = _programs.setdefault(network, {})
+    try:
+        program = known.get(request)
+    except TypeError:  # a hyperparameter that cannot be hashed, such as an array of one number
+        return _lowered(network, request)
+    if program is None:
+        program = _lowered(network, request)
+        if len(known) >= KEPT_PROGRAMS:
+            known.clear()
+        known[request] = program
+    return program
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that a network's program depends on, as :func:`lower` takes it, but by types of data."""
+
+    purpose: Purpose
+    batch_rows: int
+    optimizer: Optimizer | None
+    labels: bool
+    sources: frozenset[tuple[str, SourceType]]
+    weighted: bool
+    dtype: str
+    tile_rows: int | None
+    fused: bool
+    plan: bool
+    reuse: bool
+    smoothing: float
+    regime: Regime
+    training: bool
+
+    @property
+    def backward(self) -> bool:
+        return self.purpose in ("gradient", "train")
+
+
+KEPT_PROGRAMS = 16  # of one network
+
+_programs: "weakref.WeakKeyDictionary[Network, dict[Request, Program]]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _lowered(network: "Network", request: Request) -> Program:
+    purpose, regime, training = request.purpose, request.regime, request.training
+    optimizer = request.optimizer
+    builder = Builder(request.dtype, network.labels, dataflow.add, training, request.batch_rows)
     for name, (_, shape) in network.places.items():
         trainable = network.specifications[name].trainable and name not in regime.frozen
         builder.parameter(name, shape, trainable)
     x = builder.value("x", network.inputs)
-    gather = _Gather(builder, sources or {})
+    gather = _Gather(builder, dict(request.sources))
     gather(x, "X")
-    a = augmented(builder, regime.augment, x, gather.data("X")) if training else x
+    a = augmented(builder, regime.augment, x, gather.kind("X")) if training else x
     for layer, path in zip(network.layers, network.paths, strict=True):
         a = layer.forward(builder, path, a)
     loss = None
@@ -110,55 +167,50 @@ def lower(
         builder.emit(dataflow.store, Y=builder.source("out"), a=a)
         builder.close_segment(layout.TILES)
     else:
-        _lower_loss(
-            builder, gather, network, a, labels, weighted, fused, purpose != "evaluate", smoothing
-        )
-        if purpose != "evaluate":
+        _lower_loss(builder, gather, network, a, request)
+        if request.backward:
             builder.run_backward()
         builder.close_segment(layout.TILES)
         builder.phase = layout.REDUCE
     ranges: list[ParameterSegment] = []
     if purpose != "predict":
         penalty = regime.penalty if training else None
-        needs = penalty or purpose in ("gradient", "train")
+        needs = penalty or request.backward
         ranges = list(_ranges(network, optimizer, regime)) if needs else []
         loss = _lower_mean_loss(builder, penalty, len(ranges))
-    if purpose in ("gradient", "train"):
+    if request.backward:
         _lower_update(builder, network, optimizer if purpose == "train" else None, regime, ranges)
     columns = sum(b.columns for b in builder.buffers.values() if b.role == "value")
     coupled = training and any(layer.couples_rows for layer in network.layers)
-    tile = tile_rows or (
-        batch_rows if coupled
-        else rows_of_a_tile(columns, builder.parameters, batch_rows, dtype)
+    rows = request.batch_rows
+    tile = request.tile_rows or (
+        rows if coupled
+        else rows_of_a_tile(columns, builder.parameters, rows, request.dtype)
     )  # fmt: skip
-    program = builder.program(tile, slots_for(batch_rows, tile), ranges, loss)
-    return planned(program, reuse=reuse) if plan else program
+    program = builder.program(tile, slots_for(rows, tile), ranges, loss)
+    return planned(program, reuse=request.reuse) if request.plan else program
 
 
 class _Gather:
     """Emits the gather that suits the type of a source."""
 
-    def __init__(self, builder: Builder, sources: Mapping[str, Any]) -> None:
+    def __init__(self, builder: Builder, kinds: Mapping[str, SourceType]) -> None:
         self._builder = builder
-        self._sources = sources
+        self._kinds = kinds
 
-    def data(self, name: str) -> Any:
-        """What the program will read under a name, if it is known."""
-        data = self._sources.get(name)
-        return None if data is None else readable(data)
+    def kind(self, name: str) -> SourceType:
+        """The type of what the program will read under a name."""
+        return self._kinds.get(name, SourceType(self._builder.dtype))
 
     def __call__(self, x: Buffer, name: str) -> None:
-        data = self.data(name)
-        dtype = self._builder.dtype if data is None else data.dtype.name
-        kernel = dataflow.gather_from(dtype, hasattr(data, "indptr"))
+        kernel = dataflow.gather_from(*self.kind(name))
         self._builder.emit(kernel, x=x, X=self._builder.source(name))
 
 
 def _lower_loss(
-    builder: Builder, gather: "_Gather", network: "Network", a: Buffer, labels: bool,
-    weighted: bool, fused: bool, backward: bool, smoothing: float,
-) -> None:  # fmt: skip
-    loss = network.loss
+    builder: Builder, gather: "_Gather", network: "Network", a: Buffer, request: Request
+) -> None:
+    loss, labels = network.loss, request.labels
     if loss is None:
         raise ValueError("the network has no loss: give one, such as loss='mse'")
     kind = "labels" if labels else "values"
@@ -168,16 +220,16 @@ def _lower_loss(
     else:
         y = builder.value("y", loss.target_columns(network.outputs))
         gather(y, "Y")
-        y = mixed(builder, y, "Y", gather.data("Y"))
-    if smoothing:
-        y, kind = _smoothed(builder, loss, a, y, labels, smoothing), "values"
+        y = mixed(builder, y, "Y", gather.kind("Y"))
+    if request.smoothing:
+        y, kind = _smoothed(builder, loss, a, y, labels, request.smoothing), "values"
     weights = None
-    if weighted:
+    if request.weighted:
         weights = builder.value("weight", None)
         gather(builder.view(weights, 1), "w")
     outputs = network.layers[-1].output_activations()
     form, natural = loss.form(outputs, kind)
-    natural = natural and fused and a.name in builder.origins
+    natural = natural and request.fused and a.name in builder.origins
     if not natural:
         form = loss.forms[kind]
     seen = builder.origins[a.name][0] if natural else a
@@ -189,7 +241,7 @@ def _lower_loss(
         builder.emit(dataflow.weigh_losses, out=weighed, x=example, w=weights)
         example = weighed
     builder.emit(dataflow.sum_losses, total=builder.sums("loss.sum"), losses=example)
-    if not backward:
+    if not request.backward:
         return
     builder.phase = layout.BACKWARD
     target = builder.contribution(seen)
@@ -312,7 +364,7 @@ def _ranges(
         specification = network.specifications[name]
         if not specification.trainable or name in regime.frozen:
             continue
-        stop = start + int(np.prod(shape))
+        stop = start + math.prod(shape)
         decay = 1.0 if specification.decays or not decaying else 0.0
         alike = (regime.rate_factors.get(name, 1.0), decay, number if by_parameter else 0)
         if parts and parts[-1][1] == start and parts[-1][2:] == alike:

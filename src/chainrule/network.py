@@ -11,7 +11,7 @@ from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS, real_dtype
 from chainrule.engine.program import Program
 from chainrule.layers import Dense, Layer, Parameter, layer_of
-from chainrule.layers.base import ReadsFeatures, paths_of
+from chainrule.layers.base import paths_of, reads_features
 from chainrule.losses import Loss
 from chainrule.losses import find as find_loss
 from chainrule.lowering import lower
@@ -40,7 +40,7 @@ class Parameters(MutableMapping[str, np.ndarray]):
             raise KeyError(
                 f"there is no parameter {name!r}; there are {', '.join(self._network.places)}"
             ) from None
-        size = int(np.prod(shape))
+        size = math.prod(shape)
         return self._network.vector[start : start + size].reshape(shape)
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -106,7 +106,7 @@ class Network:
             if not hasattr(layer, "forward"):
                 raise ValueError(f"{layer!r} is not a layer")
         for layer in self.layers[1:]:
-            if isinstance(layer, ReadsFeatures):
+            if reads_features(layer):
                 raise ValueError(f"{layer!r} must be the first layer: it reads the features")
         self.inputs = whole("inputs", inputs)
         self.seed = checked_seed(seed)
@@ -163,8 +163,9 @@ class Network:
         Raises:
             ValueError: naming the first one and its place.
         """
-        if isinstance(self.layers[0], ReadsFeatures):
-            self.layers[0].check_features(X, name)
+        first = self.layers[0]
+        if reads_features(first):
+            first.check_features(X, name)
 
     def path(self, name: str) -> str:
         """The path of a value by its short name; a path stays as it is."""

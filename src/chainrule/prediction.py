@@ -3,7 +3,6 @@
 import math
 import threading
 import weakref
-from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from chainrule.engine.dtypes import REALS
 from chainrule.engine.executor import Executor, NotFiniteError
 from chainrule.engine.program import Program
 from chainrule.engine.threads import cores
-from chainrule.layers.base import ReadsFeatures
+from chainrule.layers.base import reads_features
 from chainrule.lowering import lower
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class Predictor:
     def __init__(self, network: "Network", X: Any, threads: int | None = None) -> None:
         rows = X.shape[0]
         self.outputs = np.empty((rows, network.outputs), REALS[network.dtype])
-        program = _program(network, min(rows, ROWS_AT_ONCE), X)
+        program = lower(network, "predict", min(rows, ROWS_AT_ONCE), sources={"X": X})
         self._executor = Executor(
             program, network.vector, {"X": X, "out": self.outputs}, rows, rows,
             threads=threads_for(threads, program, rows),
@@ -68,25 +67,6 @@ class Predictor:
         self._executor.restart()
         self._executor.run(1)
         return self.outputs
-
-
-_programs: "weakref.WeakKeyDictionary[Network, dict[Hashable, Program]]" = (
-    weakref.WeakKeyDictionary()
-)
-KEPT_PROGRAMS = 8  # of one network
-
-
-def _program(network: "Network", batch_rows: int, X: Any) -> Program:
-    """The program that predicts such batches: lowered once, as a network's layers never change."""
-    known = _programs.setdefault(network, {})
-    key = (network.dtype, batch_rows, X.dtype, hasattr(X, "indptr"))
-    program = known.get(key)
-    if program is None:
-        program = lower(network, "predict", batch_rows, sources={"X": X})
-        if len(known) >= KEPT_PROGRAMS:
-            known.clear()
-        known[key] = program
-    return program
 
 
 class Evaluator:
@@ -140,7 +120,7 @@ class _SingleRow:
         self._row = self._x[0]
         self._out = np.empty((1, network.outputs), REALS[network.dtype])
         first = network.layers[0]  # not the network itself: it would never be let go
-        self._check = first.check_features if isinstance(first, ReadsFeatures) else None
+        self._check = first.check_features if reads_features(first) else None
         sources = {"X": self._x, "out": self._out}
         program = lower(network, "predict", 1, sources=sources)
         self._pass = Executor(program, network.vector, sources, 1, 1).single_pass()

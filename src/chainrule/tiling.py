@@ -3,9 +3,7 @@
 The number of threads has no say, so that results are the same for any number of them.
 """
 
-import numpy as np
-
-from chainrule.engine.dtypes import REALS
+from chainrule.engine.dtypes import ITEMSIZES
 
 CACHE = 384 * 1024  # bytes of scratch that a tile should not exceed
 SMALLEST = 128  # rows; smaller tiles read the weights too often
@@ -24,9 +22,9 @@ def rows_of_a_tile(columns: int, parameters: int, batch_rows: int, dtype: str) -
         batch_rows: rows of the batch.
         dtype: of the scratch values.
     """
-    row_bytes = columns * np.dtype(REALS[dtype]).itemsize
+    row_bytes = columns * ITEMSIZES[dtype]
     fitting = max(CACHE // row_bytes // 32 * 32, SMALLEST)
-    least = NEAR_ROWS if parameters * np.dtype(REALS[dtype]).itemsize <= NEAR else FAR_ROWS
+    least = NEAR_ROWS if parameters * ITEMSIZES[dtype] <= NEAR else FAR_ROWS
     worth = int(min(6 * parameters * batch_rows // PARALLEL_WORK, batch_rows // least))
     tiles = max(-(-batch_rows // fitting), min(worth, MOST_SLOTS), 1)
     return -(-batch_rows // tiles)

@@ -16,16 +16,17 @@ from chainrule.augmentation.kernels import (
     random_scale,
     shift,
 )
-from chainrule.checks import real_number, whole
+from chainrule.checks import ByValue, real_number, whole
 from chainrule.engine.builder import Builder
 from chainrule.engine.program import Buffer
+from chainrule.engine.sources import SourceType
 from chainrule.schedules import Schedule, amount, initial
 
 STRENGTH = "a number of at least 0"
 
 
-@dataclass(frozen=True)
-class Augmentation:
+@dataclass(frozen=True, eq=False)
+class Augmentation(ByValue):
     """What all steps have in common."""
 
     kind: ClassVar[str]
@@ -260,21 +261,20 @@ class Mixup(Augmentation):
 SHARE, PARTNER = "mixup.share", "mixup.partner"
 
 
-def mixed(builder: Builder, x: Buffer, source: str, data: Any) -> Buffer:
+def mixed(builder: Builder, x: Buffer, source: str, kind: SourceType) -> Buffer:
     """The mixture of rows of a source, ``X`` or ``Y``; x itself where nothing is mixed.
 
     Args:
         builder: of the program.
         x: the rows of the tile.
         source: the name of where they are from.
-        data: what stands there, for its type; None for the type of the program.
+        kind: the type of what stands there.
     """
     if SHARE not in builder.buffers:
         return x
-    dtype = builder.dtype if data is None else data.dtype.name
     other = builder.value(f"mixup.{x.name}2", x.columns)
     builder.emit(
-        partners_from(dtype, hasattr(data, "indptr")),
+        partners_from(kind.dtype, kind.sparse),
         x=other, X=builder.buffers[source], partner=builder.buffers[PARTNER],
     )  # fmt: skip
     a = builder.value(f"mixup.{x.name}", x.columns)
@@ -282,14 +282,16 @@ def mixed(builder: Builder, x: Buffer, source: str, data: Any) -> Buffer:
     return a
 
 
-def augmented(builder: Builder, steps: Sequence[Augmentation], x: Buffer, data: Any) -> Buffer:
+def augmented(
+    builder: Builder, steps: Sequence[Augmentation], x: Buffer, kind: SourceType
+) -> Buffer:
     """Emit the steps; what the first layer reads."""
     counts: dict[str, int] = {}
     for step in steps:
         counts[step.kind] = counts.get(step.kind, 0) + 1
         x = step.emit(builder, f"augment.{step.kind}{counts[step.kind]}", x)
         if isinstance(step, Mixup):
-            x = mixed(builder, x, "X", data)
+            x = mixed(builder, x, "X", kind)
     return x
 
 

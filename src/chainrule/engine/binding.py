@@ -9,7 +9,7 @@ from chainrule.engine import layout
 from chainrule.engine.blas import gemm_address
 from chainrule.engine.dtypes import ALIGNMENT, REALS
 from chainrule.engine.products import product_address
-from chainrule.engine.program import Buffer, Operand, Program
+from chainrule.engine.program import Buffer, Program
 from chainrule.engine.sources import describe
 
 SCHEDULED_STEPS = 1024  # for which values of scheduled hyperparameters are computed at a time
@@ -67,10 +67,7 @@ class Binding:
         self.descriptors = (
             np.concatenate([d for d, _ in described]) if described else np.zeros(0, np.int64)
         )
-        self.ranges = ranges_table(program)
-        self.factors = np.array(
-            [(r.rate_factor, r.decay) for r in program.ranges], np.float64
-        ).reshape(-1, 2)
+        self.ranges, self.factors = program.tables.ranges, program.tables.factors
         self.regions = np.array([self._region_table(arena) for arena in self.arenas], np.int64)
 
     def _region_table(self, arena: np.ndarray) -> list[int]:
@@ -93,37 +90,11 @@ class Binding:
 
     def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, np.ndarray]:
         """Segments, blocks, instructions, the address of the operand records, regions."""
-        program = self.program
-        segments: list[tuple[int, ...]] = []
-        blocks: list[tuple[int, ...]] = []
-        instructions: list[tuple[int, ...]] = []
-        operands: list[list[int]] = []
-        for segment in program.segments:
-            first = len(blocks)
-            for block in segment.blocks:
-                start = len(instructions)
-                for i in block.instructions:
-                    place = 8 * layout.OPERAND_WORDS * len(operands)
-                    instructions.append((i.kernel.address(program.dtype), place))
-                    operands += [record(operand) for operand in i.operands.values()]
-                blocks.append((start, len(instructions), block.repeat, int(block.reverse)))
-            segments.append((segment.kind, first, len(blocks)))
-        self.operands = np.array(operands, np.int64).reshape(-1, layout.OPERAND_WORDS)
+        tables = self.program.tables
         return (
-            np.array(segments, np.int64).reshape(-1, 3),
-            np.array(blocks, np.int64).reshape(-1, 4),
-            np.array(instructions, np.int64).reshape(-1, 2),
-            self.operands.ctypes.data,
+            tables.segments, tables.blocks, tables.instructions, tables.operands.ctypes.data,
             self.regions,
-        )
-
-
-def ranges_table(program: Program) -> np.ndarray:
-    """Start, stop, first and last range of the same parameter, a row for each range."""
-    last = {r.group: number + 1 for number, r in enumerate(program.ranges)}
-    first = {r.group: number for number, r in reversed(list(enumerate(program.ranges)))}
-    rows = [(r.start, r.stop, first[r.group], last[r.group]) for r in program.ranges]
-    return np.array(rows, np.int64).reshape(-1, 4)
+        )  # fmt: skip
 
 
 def contexts_for(program: Program, workers: int, seed: int, order: int) -> np.ndarray:
@@ -135,16 +106,6 @@ def contexts_for(program: Program, workers: int, seed: int, order: int) -> np.nd
     contexts["worker"] = np.arange(workers)
     contexts["rate_factor"] = 1
     return contexts
-
-
-def record(operand: Operand) -> list[int]:
-    """The operand record of a buffer or of an integer."""
-    if isinstance(operand, int):
-        return [0, operand, 0, 0, 0]
-    if operand.offset < 0:
-        raise ValueError(f"the buffer {operand.name!r} has no place: plan the program first")
-    columns = operand.shape[1] if len(operand.shape) > 1 else 1
-    return [operand.region, operand.offset, operand.stride, operand.shape[0], columns]
 
 
 def _checked(vector: np.ndarray, size: int, dtype: str, name: str, written: bool) -> np.ndarray:

@@ -5,15 +5,13 @@ the sum of their gradients, a parameter used twice gets both contributions, and 
 gradient gets none.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from chainrule.engine import layout
-from chainrule.engine.dtypes import REALS, aligned
+from chainrule.engine.dtypes import ITEMSIZES, aligned
 from chainrule.engine.kernel import Kernel
 from chainrule.engine.program import (
     Block,
@@ -44,6 +42,7 @@ class Builder:
         batch_rows: int = 1,
     ) -> None:  # fmt: skip
         self.dtype = dtype
+        self._itemsize = ITEMSIZES[dtype]
         self.training = training
         self.batch_rows = batch_rows
         self.labels = labels
@@ -70,37 +69,41 @@ class Builder:
 
     # ------------------------------------------------------------------ buffers
 
-    def _new(self, buffer: Buffer) -> Buffer:
-        if buffer.name in self.buffers:
-            raise ValueError(f"the program has a buffer {buffer.name!r} already")
-        buffer = replace(buffer, label=self.labels.get(buffer.name, ""))
-        self.buffers[buffer.name] = buffer
+    def _new(
+        self, name: str, role: str, shape: tuple[int, ...], region: int, offset: int = -1,
+        kind: str = "real", stride: int = 0,
+    ) -> Buffer:  # fmt: skip
+        if name in self.buffers:
+            raise ValueError(f"the program has a buffer {name!r} already")
+        label = self.labels.get(name, "")
+        buffer = Buffer(name, role, shape, region, offset, kind, label, stride)
+        self.buffers[name] = buffer
         return buffer
 
     def parameter(self, name: str, shape: tuple[int, ...], trainable: bool = True) -> Buffer:
         """A parameter, next in the flat vector; one asked for again by its name is shared."""
         if name in self.buffers:
             return self.buffers[name]
-        size = int(np.prod(shape))
-        offset = self.parameters * np.dtype(REALS[self.dtype]).itemsize
+        size = math.prod(shape)
+        offset = self.parameters * self._itemsize
         self.parameters += size
         if trainable:
             self._needs.add(name)
-        return self._new(Buffer(name, "parameter", shape, layout.PARAMETERS, offset))
+        return self._new(name, "parameter", shape, layout.PARAMETERS, offset)
 
     def value(self, name: str, columns: int | None, kind: str = "real", stride: int = 0) -> Buffer:
         """A value for each row of the tile."""
         rows = (layout.TILE_ROWS,) if columns is None else (layout.TILE_ROWS, columns)
-        return self._new(Buffer(name, "value", rows, layout.ARENA, -1, kind, stride=stride))
+        return self._new(name, "value", rows, layout.ARENA, -1, kind, stride)
 
     def scratch(self, name: str, size: int, kind: str = "real") -> Buffer:
         """A vector in the worker's arena."""
-        return self._new(Buffer(name, "value", (size,), layout.ARENA, -1, kind))
+        return self._new(name, "value", (size,), layout.ARENA, -1, kind)
 
     def sums(self, name: str) -> Buffer:
         """The two float64 sums at the end of each gradient slot."""
-        offset = aligned(self.parameters * np.dtype(REALS[self.dtype]).itemsize)
-        return self._new(Buffer(name, "sums", (1, 2), layout.SLOT, offset, "float64"))
+        offset = aligned(self.parameters * self._itemsize)
+        return self._new(name, "sums", (1, 2), layout.SLOT, offset, "float64")
 
     def scalar(self, name: str, default: Any) -> Buffer:
         """A hyperparameter in the scalar region; asked for again it is the same.
@@ -110,8 +113,8 @@ class Builder:
             default: a number, or a schedule, whose ``initial`` is the number to start from.
         """
         if name not in self.buffers:
-            self._new(Buffer(name, "scalar", (1,), layout.SCALARS, 8 * len(self._scalars),
-                             "float64"))  # fmt: skip
+            offset = 8 * len(self._scalars)
+            self._new(name, "scalar", (1,), layout.SCALARS, offset, "float64")
             if hasattr(default, "initial"):
                 self._schedules[name] = default
                 default = default.initial
@@ -122,7 +125,7 @@ class Builder:
         """A float64 sum for each range of the flat vectors, seen by all workers."""
         offset = self._shared
         self._shared += aligned(8 * ranges)
-        return self._new(Buffer(name, "sums", (ranges, 1), layout.SHARED, offset, "float64"))
+        return self._new(name, "sums", (ranges, 1), layout.SHARED, offset, "float64")
 
     def kink(self, value: Buffer, columns: Sequence[int], place: float) -> None:
         """Remember that what is computed from some columns has no derivative at a place."""
@@ -136,31 +139,31 @@ class Builder:
     def scalars(self, name: str, defaults: Sequence[float]) -> Buffer:
         """Hyperparameters of one kind, side by side: ``name.1``, ``name.2``, ..."""
         each = [self.scalar(f"{name}.{k}", v) for k, v in enumerate(defaults, start=1)]
-        return replace(each[0], shape=(len(each),), label=name)
+        return each[0]._replace(shape=(len(each),), label=name)
 
     def source(self, name: str) -> Buffer:
         """A data source, by the descriptor that the executor makes of it."""
         offset = 8 * layout.SOURCE_WORDS * len(self._sources)
         self._sources.append(name)
-        return self._new(Buffer(name, "source", (layout.SOURCE_WORDS,), layout.SOURCES, offset,
-                                "int64"))  # fmt: skip
+        shape = (layout.SOURCE_WORDS,)
+        return self._new(name, "source", shape, layout.SOURCES, offset, "int64")
 
     def state(self, name: str) -> Buffer:
         """A flat vector of optimizer state, as long as the parameters."""
-        offset = len(self._states) * self.parameters * np.dtype(REALS[self.dtype]).itemsize
+        offset = len(self._states) * self.parameters * self._itemsize
         self._states.append(name)
-        return self._new(Buffer(name, "state", (self.parameters,), layout.STATE, offset))
+        return self._new(name, "state", (self.parameters,), layout.STATE, offset)
 
     def flat(self, name: str, region: int) -> Buffer:
         """A whole flat vector: the parameters or the reduced gradients."""
         role = "gradient" if region == layout.GRADIENTS else "parameter"
-        return self._new(Buffer(name, role, (self.parameters,), region, 0))
+        return self._new(name, role, (self.parameters,), region, 0)
 
     def all_slots(self, name: str, buffer: Buffer) -> Buffer:
         """What lies from ``buffer`` on in all gradient slots that the batch uses, a row each."""
         width = slot_bytes(self.parameters, self.dtype) // buffer.itemsize(self.dtype)
-        return self._new(replace(buffer, name=name, label="", region=layout.SLOTS,
-                                 shape=(layout.USED_SLOTS, width)))  # fmt: skip
+        shape = (layout.USED_SLOTS, width)
+        return self._new(name, buffer.role, shape, layout.SLOTS, buffer.offset, buffer.kind)
 
     def slot_start(self) -> Buffer:
         """The flat vector of gradients at the start of a slot."""
@@ -168,7 +171,7 @@ class Builder:
 
     def view(self, buffer: Buffer, columns: int) -> Buffer:
         """The same memory with other columns."""
-        return replace(buffer, shape=(buffer.shape[0], columns))
+        return buffer._replace(shape=(buffer.shape[0], columns))
 
     # ------------------------------------------------------------------ instructions
 
@@ -179,11 +182,11 @@ class Builder:
             TypeError: if the operands are not those of the kernel.
             ValueError: if one buffer stands for an output and another operand at once.
         """
-        if set(operands) != set(kernel.operands):
+        if operands.keys() != kernel.operands.keys():
             raise TypeError(f"{kernel} takes {list(kernel.operands)}, not {list(operands)}")
         ordered = {name: operands[name] for name in kernel.operands}
         for output in kernel.outputs:
-            if sum(1 for b in ordered.values() if b == ordered[output]) > 1:
+            if list(ordered.values()).count(ordered[output]) > 1:
                 raise ValueError(f"{kernel}: {ordered[output]} is an output and another operand")
         needs = any(isinstance(b, Buffer) and b.name in self._needs for b in ordered.values())
         self._open.append(Instruction(kernel, ordered, self.phase))
@@ -231,18 +234,20 @@ class Builder:
         """A new buffer for a gradient with respect to a value, one of the terms of its sum."""
         terms = self._gradients.setdefault(value.name, [])
         name = gradient_name(value.name)
-        term = replace(value, name=f"{name}.{len(terms) + 1}" if terms else name, label="",
-                       role="value", region=layout.ARENA, offset=-1)  # fmt: skip
-        terms.append(self._new(term))
+        name = f"{name}.{len(terms) + 1}" if terms else name
+        terms.append(self._like(name, value))
         return terms[-1]
+
+    def _like(self, name: str, value: Buffer) -> Buffer:
+        return self._new(name, "value", value.shape, layout.ARENA, -1, value.kind, value.stride)
 
     def gradient(self, value: Buffer) -> Buffer:
         """The gradient with respect to a value: the sum over all that read it."""
         terms = self._gradients[value.name]
         while len(terms) > 1:
             x, y = terms.pop(0), terms.pop(0)
-            total = replace(x, name=f"{gradient_name(value.name)}.sum{len(terms)}", label="")
-            terms.insert(0, self._new(total))
+            total = self._like(f"{gradient_name(value.name)}.sum{len(terms)}", x)
+            terms.insert(0, total)
             self.emit(self._add, out=total, x=x, y=y)
         return terms[0]
 
@@ -259,7 +264,7 @@ class Builder:
         again = name in self._written
         if not again:
             self._written.add(name)
-            self._new(replace(parameter, name=name, role="gradient", region=layout.SLOT))
+            self._new(name, "gradient", parameter.shape, layout.SLOT, parameter.offset)
         return self.buffers[name], int(again)
 
     # ------------------------------------------------------------------ result

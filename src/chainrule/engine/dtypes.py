@@ -5,11 +5,16 @@ import numpy as np
 #: The types that a program computes in.
 REALS = {"float32": np.float32, "float64": np.float64}
 
+#: The bytes of a number of each of them.
+ITEMSIZES = {"float32": 4, "float64": 8}
+
 #: The types that a data source may have; the position is its code in a descriptor.
 SOURCE_DTYPES = (
     np.float32, np.float64, np.int8, np.int16, np.int32, np.int64,
     np.uint8, np.uint16, np.uint32, np.uint64, np.bool_,
 )  # fmt: skip
+
+_CODES = {np.dtype(known): code for code, known in enumerate(SOURCE_DTYPES)}
 
 ALIGNMENT = 64  # bytes: a cache line
 
@@ -31,9 +36,7 @@ def real_dtype(dtype: object) -> str:
 
 def source_code(dtype: np.dtype) -> int | None:
     """Return the descriptor code of a data type, or None if programs cannot read it."""
-    if not dtype.isnative:
-        return None
-    return next((k for k, known in enumerate(SOURCE_DTYPES) if dtype == known), None)
+    return _CODES.get(dtype)  # of another byte order it is another type
 
 
 def aligned(size: int) -> int:

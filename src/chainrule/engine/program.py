@@ -4,19 +4,19 @@ A program is data. The executor runs it at full speed, the stepper an instructio
 ``print(program)`` shows an instruction a line, with its equation and shapes.
 """
 
+import bisect
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from chainrule.engine import layout
-from chainrule.engine.dtypes import ALIGNMENT, REALS, aligned
+from chainrule.engine.dtypes import ALIGNMENT, ITEMSIZES, aligned
 from chainrule.engine.kernel import EquationLike, Kernel
+from chainrule.engine.tables import Tables, tables_of
 
 
-@dataclass(frozen=True)
-class Buffer:
+class Buffer(NamedTuple):
     """A named array of a program.
 
     Attributes:
@@ -45,7 +45,7 @@ class Buffer:
         return self.shape[1] if len(self.shape) > 1 else 1
 
     def itemsize(self, dtype: str) -> int:
-        return np.dtype(REALS[dtype]).itemsize if self.kind == "real" else 8
+        return ITEMSIZES[dtype] if self.kind == "real" else 8
 
     def shape_text(self) -> str:
         names = {layout.TILE_ROWS: "m", layout.USED_SLOTS: "slots"}
@@ -190,11 +190,16 @@ class Program:
 
     @property
     def itemsize(self) -> int:
-        return int(np.dtype(REALS[self.dtype]).itemsize)
+        return ITEMSIZES[self.dtype]
 
     @property
     def slot_bytes(self) -> int:
         return slot_bytes(self.parameters, self.dtype)
+
+    @functools.cached_property
+    def tables(self) -> Tables:
+        """What compiled code walks over, made once."""
+        return tables_of(self)
 
     def __str__(self) -> str:
         rows = []
@@ -219,7 +224,7 @@ class Program:
 
 def slot_bytes(parameters: int, dtype: str) -> int:
     """Bytes of one gradient slot: the gradients, then two float64 sums."""
-    return aligned(parameters * np.dtype(REALS[dtype]).itemsize) + ALIGNMENT
+    return aligned(parameters * ITEMSIZES[dtype]) + ALIGNMENT
 
 
 def _rows_of(instruction: Instruction, block: Block) -> list[tuple[str, str, str, str]]:
@@ -247,28 +252,28 @@ def planned(program: Program, guard: int = 0, reuse: bool = True) -> Program:
     """
     lives = _lives(program)
     places: dict[str, int] = {}
-    taken: list[tuple[int, int, int, int]] = []  # (first, last, start, stop)
+    taken: list[tuple[int, int, int, int]] = []  # (start, stop, first, last), in this order
     end = 0
     for name, (first, last) in sorted(lives.items(), key=lambda item: item[1]):
         buffer = program.buffers[name]
         size = aligned(_bytes(buffer, program)) + guard
         start = guard if not taken or reuse else end
         if reuse:
-            busy = sorted((t[2], t[3]) for t in taken if t[0] <= last and first <= t[1])
-            for low, high in busy:
-                if start + size <= low:
-                    break
-                start = max(start, high)
+            for low, high, born, dead in taken:
+                if born <= last and first <= dead:
+                    if start + size <= low:
+                        break
+                    start = max(start, high)
         places[name] = start
-        taken.append((first, last, start, start + size))
+        bisect.insort(taken, (start, start + size, first, last))
         end = max(end, start + size)
     moved = {
-        name: replace(b, offset=places[name]) if name in places else b
+        name: b._replace(offset=places[name]) if name in places else b
         for name, b in program.buffers.items()
     }
     return replace(
         program,
-        segments=tuple(_with_buffers(s, moved) for s in program.segments),
+        segments=tuple(_with_buffers(s, program.buffers, moved) for s in program.segments),
         buffers=moved,
         arena=end + guard,
         loss=moved[program.loss.name] if program.loss else None,
@@ -291,10 +296,9 @@ def _lives(program: Program) -> dict[str, tuple[int, int]]:
         for block in segment.blocks:
             first = now
             for instruction in block.instructions:
-                for buffer in instruction.buffers:
-                    if buffer.region == layout.ARENA:
-                        life = lives.get(buffer.name, (now, now))
-                        lives[buffer.name] = (life[0], now)
+                for b in instruction.operands.values():
+                    if isinstance(b, Buffer) and b.region == layout.ARENA:
+                        lives[b.name] = (lives[b.name][0] if b.name in lives else now, now)
                 now += 1
             if block.repeat > 1:
                 for buffer in {b for i in block.instructions for b in i.buffers}:
@@ -304,22 +308,23 @@ def _lives(program: Program) -> dict[str, tuple[int, int]]:
     return lives
 
 
-def _with_buffers(segment: Segment, buffers: Mapping[str, Buffer]) -> Segment:
+def _with_buffers(
+    segment: Segment, before: Mapping[str, Buffer], after: Mapping[str, Buffer]
+) -> Segment:
     def moved(operand: Operand) -> Operand:
-        if not isinstance(operand, Buffer):
+        if not isinstance(operand, Buffer) or operand.region != layout.ARENA:
             return operand
-        return replace(operand, offset=buffers[operand.name].offset) if (
-            operand.region == layout.ARENA
-        ) else operand  # fmt: skip
+        if operand is before[operand.name]:
+            return after[operand.name]
+        view_of = after[operand.name]
+        return operand._replace(offset=view_of.offset)
+
+    def with_moved(i: Instruction) -> Instruction:
+        operands = {name: moved(operand) for name, operand in i.operands.items()}
+        return Instruction(i.kernel, operands, i.phase)
 
     blocks = (
-        replace(
-            block,
-            instructions=tuple(
-                replace(i, operands={k: moved(b) for k, b in i.operands.items()})
-                for i in block.instructions
-            ),
-        )
+        Block(tuple(with_moved(i) for i in block.instructions), block.repeat, block.reverse)
         for block in segment.blocks
     )
-    return replace(segment, blocks=tuple(blocks))
+    return Segment(segment.kind, tuple(blocks))

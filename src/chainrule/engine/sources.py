@@ -1,10 +1,10 @@
 """Data sources: arrays that programs read where they lie, by address, type and strides."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.engine.dtypes import source_code
+from chainrule.engine.dtypes import SOURCE_DTYPES, source_code
 from chainrule.engine.kernel import Context, Integers, Intrinsic, Matrix, Source, device, real
 from chainrule.engine.layout import SOURCE_WORDS
 
@@ -17,6 +17,20 @@ int32, int64 = np.int32, np.int64
 AHEAD = 2  # rows that are asked for before they are read
 LINE = 64  # bytes of a cache line
 element = np.float64  # the type of a source; bound anew for each kernel
+
+
+class SourceType(NamedTuple):
+    """What a kernel must know of a source: the type of its elements, and whether it is CSR."""
+
+    dtype: str
+    sparse: bool = False
+
+
+def type_of(data: Any) -> SourceType:
+    """The type of what :func:`describe` makes of an array or a CSR matrix."""
+    code = source_code(data.dtype)
+    read = np.float64 if code is None else SOURCE_DTYPES[code]
+    return SourceType(np.dtype(read).name, hasattr(data, "indptr"))
 
 
 def describe(data: Any) -> tuple[np.ndarray, list[np.ndarray]]:

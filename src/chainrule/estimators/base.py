@@ -74,9 +74,14 @@ class BaseMLP(BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, incremental: bool,
         **target_checks: Any,
     ) -> "BaseMLP":  # fmt: skip
-        first = not hasattr(self, "coefs_") and not hasattr(self, "estimators_")
-        first = first or not (self.warm_start or incremental)
+        fitted = self._networks()
+        first = not fitted or not (self.warm_start or incremental)
         parameters.check_together(self)
+        if not first and fitted != self.n_estimators:
+            raise ValueError(
+                f"n_estimators is {self.n_estimators}, and {fitted} were fitted: who goes on keeps "
+                "their number"
+            )
         X, y = validate_data(
             self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=REALS, reset=first,
             **target_checks,
@@ -89,6 +94,12 @@ class BaseMLP(BaseEstimator):
         else:
             fitting.fit(self, rows, held, first, incremental)
         return self
+
+    def _networks(self) -> int:
+        """How many networks are fitted."""
+        if hasattr(self, "estimators_"):
+            return len(self.estimators_)
+        return 1 if hasattr(self, "coefs_") else 0
 
     def _checked_validation(self, X_val: Any, y_val: Any, target_checks: Any) -> Rows | None:
         if X_val is None and y_val is None:
@@ -105,7 +116,7 @@ class BaseMLP(BaseEstimator):
 
     def _members_outputs(self, X: Any) -> np.ndarray:
         """The outputs of each member for checked rows: (members, m, outputs)."""
-        if self.n_estimators > 1 and hasattr(self, "estimators_"):
+        if hasattr(self, "estimators_"):
             return outputs_of_members(self, X)
         return self._outputs_of(X)[None]
 
@@ -154,7 +165,7 @@ class BaseMLP(BaseEstimator):
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "coefs_") or hasattr(self, "estimators_")
+        return self._networks() > 0
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

@@ -26,6 +26,17 @@ NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
     "need to be preprocessed."
 )
+LEARNT = (
+    "network_", "coefs_", "intercepts_", "estimators_", "n_layers_", "loss_", "loss_curve_",
+    "best_loss_", "validation_scores_", "validation_loss_curve_", "best_validation_score_",
+    "n_iter_", "t_", "stopped_", "_shown", "_progressed", "_state", "_stopped", "_optimizer",
+    "_no_improvement_count",
+)  # fmt: skip
+LBFGS_ENDS = {
+    "epochs": "increase max_iter, or scale the data",
+    "evaluations": "increase max_fun, or scale the data",
+    "no further fall": "scale the data",
+}
 SEEDS = np.iinfo(np.int32).max
 
 
@@ -83,11 +94,18 @@ def _begin(e: Any, rows: Rows) -> None:
         each = [layer.activation for layer in hidden if isinstance(layer, Dense)]
         last = each[-1] if each else e.activation
         weights.draw(network, [*each, last], e._random_state)
+    forget(e)
     e.network_ = network
     e.n_outputs_ = units
     e.out_activation_ = parameters.OUTPUTS.get(activation, activation)
     e._progressed, e._state, e._stopped = Progressed(), None, False
     show(e)
+
+
+def forget(e: Any) -> None:
+    """Remove the networks of an earlier fit, which may have been of one or of several."""
+    for name in LEARNT:
+        vars(e).pop(name, None)
 
 
 def _go_on(e: Any, rows: Rows) -> None:
@@ -179,6 +197,10 @@ class _Training:
                 )  # fmt: skip
             except DivergedError as error:
                 result = self._diverged(error)
+            except ValueError:
+                if not e._progressed.losses:  # refused: nothing was learnt
+                    forget(e)
+                raise
         self._learn_from(result, stopping)
 
     def _stopping(self, score: Callable[[Epoch], float] | None) -> Stopping:
@@ -266,10 +288,12 @@ class _Training:
     def _warn_unless_converged(self, result: Result) -> None:
         e = self.e
         if isinstance(self.optimizer, LBFGS):
-            if not result.stopped.startswith(("converged", "interrupted")):
-                reached = f"{e.n_iter_} iteration(s), {result.stopped}"
-                _warn(f"lbfgs failed to converge after {reached}: increase max_iter, or scale "
-                      "the data", True)  # fmt: skip
+            why, _, details = result.stopped.partition(":")
+            if why in LBFGS_ENDS:  # and not by a callback, an interruption or a minimum
+                _warn(
+                    f"lbfgs failed to converge after {e.n_iter_} iteration(s)"
+                    f"{details and f' ({result.stopped})'}: {LBFGS_ENDS[why]}", True,
+                )  # fmt: skip
         elif result.stopped == "epochs":
             _warn(
                 f"Stochastic Optimizer: Maximum iterations ({e.max_iter}) reached and the "

@@ -26,9 +26,7 @@ def fit_members(
     """
     if estimator.callbacks:
         raise ValueError("callbacks belong to one training: they cannot be used with n_estimators")
-    if first:
-        estimator.estimators_ = _members(estimator)
-    members = estimator.estimators_
+    members = _members(estimator) if first else estimator.estimators_
     workers = min(parameters.threads_of(estimator.n_jobs) or cores(), len(members))
     for member in members:
         for name in SEEN:
@@ -39,6 +37,9 @@ def fit_members(
         return lambda stopped: fitting.fit(member, rows, held, first, incremental, [stopped])
 
     side_by_side([work(member) for member in members], workers)
+    if first:
+        fitting.forget(estimator)
+        estimator.estimators_ = members
     estimator.n_iter_ = max(member.n_iter_ for member in members)
     estimator.loss_ = float(np.mean([member.loss_ for member in members]))
     estimator.n_layers_ = members[0].n_layers_

@@ -258,6 +258,7 @@ def check_together(estimator: Any) -> None:
     if e.callbacks is not None and not all(callable(callback) for callback in e.callbacks):
         raise ValueError("callbacks must be functions of an Epoch, in a list")
     threads_of(e.n_jobs)
+    optimizer_of(e, float(e.learning_rate_init))
 
 
 def offers_partial_fit(estimator: Any) -> bool:

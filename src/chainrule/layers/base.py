@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard
 
 from chainrule.activations import Activation
 from chainrule.engine.builder import Builder
@@ -74,7 +74,6 @@ class Layer(Protocol):
     def to_dict(self) -> dict[str, Any]: ...
 
 
-@runtime_checkable
 class ReadsFeatures(Protocol):
     """A layer that stands first, since it reads the features of the data as they are."""
 
@@ -85,6 +84,11 @@ class ReadsFeatures(Protocol):
             ValueError: naming the first one and its place.
         """
         ...
+
+
+def reads_features(layer: object) -> TypeGuard[ReadsFeatures]:
+    """Whether a layer is one that reads the features of the data as they are."""
+    return hasattr(layer, "check_features")
 
 
 def checked_name(name: Any) -> None:

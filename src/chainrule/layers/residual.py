@@ -12,7 +12,7 @@ from chainrule.engine.builder import Builder
 from chainrule.engine.kernel import Context, Flat, kernel
 from chainrule.engine.program import Buffer
 from chainrule.equations import Equation, symbols
-from chainrule.layers.base import Layer, Parameter, ReadsFeatures, checked_name, paths_of
+from chainrule.layers.base import Layer, Parameter, checked_name, paths_of, reads_features
 
 x, F, da = symbols("x F da")
 
@@ -70,7 +70,7 @@ class Residual:
         for layer in self.layers:
             if not hasattr(layer, "forward"):
                 raise ValueError(f"layers of Residual holds {layer!r}, which is not a layer")
-            if isinstance(layer, ReadsFeatures):
+            if reads_features(layer):
                 raise ValueError(f"{layer!r} must be the first layer: it reads the features")
         object.__setattr__(self, "_paths", paths_of(self.layers))
 

@@ -29,6 +29,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
+from chainrule.checks import ByValue
 from chainrule.engine.kernel import Kernel
 from chainrule.equations import symbols
 from chainrule.schedules import Schedule, amount, as_data
@@ -81,8 +82,8 @@ def checked(owner: str, name: str, value: Any, allowed: Allowed) -> None:
     amount(owner, name, value, allowed.words, allowed.holds)
 
 
-@dataclass(frozen=True)
-class Optimizer:
+@dataclass(frozen=True, eq=False)
+class Optimizer(ByValue):
     """What all optimizers have in common.
 
     Attributes:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from chainrule.checks import real_number
+from chainrule.checks import ByValue, real_number
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def positive(x: float) -> bool:
     return x > 0
 
 
-@dataclass(frozen=True)
-class Schedule(ABC):
+@dataclass(frozen=True, eq=False)
+class Schedule(ByValue, ABC):
     """What all schedules have in common.
 
     Attributes:

@@ -5,7 +5,7 @@ from typing import Any
 
 from chainrule.augmentation import checked_steps
 from chainrule.checks import real_number
-from chainrule.layers.base import ReadsFeatures
+from chainrule.layers.base import reads_features
 from chainrule.lowering import Regime
 from chainrule.network import Network
 from chainrule.penalties import Clip, MaxNorm, Penalty
@@ -50,7 +50,7 @@ def regime_for(
             )
         factors |= dict.fromkeys(paths_of(network, name, "rate_factors"), float(factor))
     forms = tuple(network.loss.forms) if network.loss else None
-    reads_codes = isinstance(network.layers[0], ReadsFeatures)
+    reads_codes = reads_features(network.layers[0])
     steps = checked_steps(augment, network.inputs, forms, reads_codes)
     return Regime(penalty, clip, constraint, still, factors, steps)
 
