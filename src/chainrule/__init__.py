@@ -41,6 +41,7 @@ _WHERE = {
     "chainrule.storage.networks": ("load", "save"),
     "chainrule.tables.files": ("load_model", "save_model"),
     "chainrule.tables.fitting": ("table_model",),
+    "chainrule.export.onnx_files": ("export_onnx",),
     "chainrule.metrics": ("decide", "one_hot"),
     "chainrule.scaling": ("InnerRange",),
     "chainrule.initializers": ("constant", "normal", "orthogonal", "uniform"),

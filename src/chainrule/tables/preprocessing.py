@@ -14,6 +14,7 @@ from chainrule.tables.options import SCALINGS, Options
 FARTHEST = 1e12  # deviations from the mean: float32 must hold what no training row is like
 MOST_LEVELS = 1000  # of an embedded column; the rarer ones are taken together
 DAY = 86400.0
+DECIMALS = 6  # of sines and cosines: so many every library has alike, and the same day every year
 ONE_HOTS, CODES = "one-hot ", "codes "  # parts of the transformer, one for each column
 
 
@@ -219,13 +220,13 @@ def _date_parts(name: str, seconds: np.ndarray) -> dict[str, np.ndarray]:
         days = seconds / DAY
         known = np.where(np.isnan(days), 0.0, days)
         day = np.floor(known)
-        years = known.astype("datetime64[D]").astype("datetime64[Y]")
+        years = day.astype("datetime64[D]").astype("datetime64[Y]")
         start = years.astype("datetime64[D]").astype(np.float64)
         turns = {"year": (day - start) / 365.25, "week": (day + 4) / 7, "day": known - day}
     parts = {name: days}
     for turn, share in turns.items():
         for word, function in (("sin", np.sin), ("cos", np.cos)):
-            part = function(2 * np.pi * share)
+            part = np.round(function(2 * np.pi * share), DECIMALS)
             parts[f"{name}: {word} of the {turn}"] = np.where(np.isnan(days), np.nan, part)
     return parts
 

@@ -1,0 +1,1 @@
+"""Models for other programs: as an ONNX file, and as Python for PyTorch."""
