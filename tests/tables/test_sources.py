@@ -38,7 +38,9 @@ def test_gzip_is_unpacked_whatever_the_name():
     assert table_of("t.csv.gz").stem == "t"
 
 
-@pytest.mark.parametrize("content", [TEXT.encode(), gzip.compress(TEXT.encode())])
+@pytest.mark.parametrize(
+    "content", [TEXT.encode(), gzip.compress(TEXT.encode())], ids=["plain", "packed"]
+)
 def test_standard_input_is_read_whole(content, monkeypatch):
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
     table = table_of("-")

@@ -1,6 +1,5 @@
 """``chainrule fit``: train a network on a table."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -181,10 +180,9 @@ def _flag(name: str) -> str:
 
 def _write_report(run: "Run") -> None:
     """Write the report beside the run's other files, with the command that repeats it."""
-    import importlib
-    import importlib.util
     import shlex
 
-    if importlib.util.find_spec("chainrule.report") is not None:
-        command = shlex.join(["chainrule", *sys.argv[1:]])
-        importlib.import_module("chainrule.report").write_report(run.fitted, run.path, command)
+    from chainrule.report import write_report
+
+    command = shlex.join(["chainrule", "fit", "--config", str(run.path / "fit.toml")])
+    write_report(run.fitted, run.path / "report.html", command)

@@ -14,8 +14,9 @@ from chainrule.report.words import figure as number
 from chainrule.report.words import named, percent, score, shown
 from chainrule.tables.errors import counted
 from chainrule.tables.evaluation import Evaluation
-from chainrule.tables.fitting import Fitted, Plan
+from chainrule.tables.fitting import Fitted
 from chainrule.tables.options import Options
+from chainrule.tables.planning import Plan
 from chainrule.tables.reading import DELIMITERS
 
 MOST_CLASSES = 10  # whose numbers of rows are drawn
