@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from chainrule.losses import find as find_loss
 from chainrule.lowering import lower
 from chainrule.optimizers import GradientDescent
 from chainrule.prediction import predict
+
+if TYPE_CHECKING:
+    from chainrule.interchange.parts import Parts
 
 
 class Parameters(MutableMapping[str, np.ndarray]):
@@ -250,6 +253,116 @@ class Network:
             return cls(layers, data["loss"], data["inputs"], data["seed"], data["dtype"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is not the specification of a network: {error}") from None
+
+    @classmethod
+    def from_sklearn(cls, fitted: Any) -> "Network":
+        """The network of a fitted ``MLPClassifier`` or ``MLPRegressor`` of scikit-learn.
+
+        Its outputs are what theirs predicts: ``predict_proba`` (of two classes the second's) or
+        ``predict``. Anything with the attributes ``activation``, ``loss``, ``coefs_``,
+        ``intercepts_`` and ``out_activation_`` is taken; of one with a ``network_``, that.
+
+        Args:
+            fitted: the estimator; it shares no memory with the network.
+
+        Returns:
+            Dense layers in the dtype of ``coefs_``, with the loss that theirs was trained by:
+            ``binary_cross_entropy``, ``cross_entropy``, ``mse`` or ``poisson``.
+
+        Raises:
+            ValueError: for one that is not fitted, or anything else.
+
+        >>> import numpy as np, chainrule as cr
+        >>> from sklearn.neural_network import MLPClassifier
+        >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+        >>> theirs = MLPClassifier((4,), "tanh", solver="lbfgs", random_state=1)
+        >>> net = cr.Network.from_sklearn(theirs.fit(X, [0, 1, 1, 0]))
+        >>> net
+        Network([Dense(4, 'tanh'), Dense(1, 'logistic')], loss='binary_cross_entropy', inputs=2,
+                seed=0, dtype='float64')
+        >>> bool(np.allclose(net.predict(X)[:, 0], theirs.predict_proba(X)[:, 1]))
+        True
+        """
+        from chainrule.interchange.from_sklearn import read
+
+        return cls._of_parts(read(fitted))
+
+    def to_sklearn(self, classes: Any = None) -> Any:
+        """A fitted estimator of scikit-learn with the same predictions.
+
+        It can be scored, pickled, and trained further by ``partial_fit``, with the loss that
+        scikit-learn has for the outputs, whatever this network's is. Layers that do nothing in
+        prediction, such as dropout, are left out.
+
+        Args:
+            classes: the labels of the outputs, in their order; by default 0, 1, ... One logistic
+                output has two, that of 0 and that of 1. Several are labels of their own, which
+                scikit-learn numbers: they take none.
+
+        Returns:
+            A ``sklearn.neural_network.MLPClassifier`` for logistic and softmax outputs (the
+            softmax of two becomes the logistic output that equals it), an ``MLPRegressor`` for
+            linear and exponential ones. It shares no memory with the network.
+
+        Raises:
+            ValueError: naming the layer that scikit-learn cannot have: all are dense, the hidden
+                ones with one activation among linear, logistic, tanh and relu; or for classes
+                that do not fit the outputs.
+
+        >>> import chainrule as cr
+        >>> net = cr.Network([cr.Dense(8, "relu"), cr.Dense(3, "softmax")], inputs=2)
+        >>> theirs = net.to_sklearn(classes=["red", "green", "blue"])
+        >>> theirs
+        MLPClassifier(hidden_layer_sizes=(8,))
+        >>> theirs.classes_
+        array(['blue', 'green', 'red'], dtype='<U5')
+        """
+        from chainrule.interchange.to_sklearn import write
+
+        return write(self, classes)
+
+    @classmethod
+    def from_torch(cls, sequential: Any, loss: "str | Loss | None" = None) -> "Network":
+        """The network of a ``torch.nn.Sequential``.
+
+        It predicts what theirs does in evaluation mode, for rows of features::
+
+            theirs = torch.nn.Sequential(
+                torch.nn.Linear(20, 64), torch.nn.ReLU(), torch.nn.Dropout(0.1),
+                torch.nn.Linear(64, 3), torch.nn.Softmax(dim=1),
+            )
+            net = cr.Network.from_torch(theirs, loss="cross_entropy")
+
+        Losses of PyTorch often take what comes before the softmax or the sigmoid: cross-entropies
+        here need that as a module of its own at the end. In training, weights that modules share
+        go their own ways, as does a single slope of a PReLU, one for each feature; and a
+        normalisation without factors and shifts has them to learn.
+
+        Args:
+            sequential: of Linear, PReLU, BatchNorm1d, LayerNorm, Dropout, AlphaDropout, Identity,
+                Flatten where it does nothing, Sequential again, and, each directly behind a
+                Linear, the activations ReLU, ReLU6, LeakyReLU, ELU, SELU, GELU, SiLU, Mish,
+                Sigmoid, Hardsigmoid, Tanh, Softsign, Softplus and Softmax. It shares no memory
+                with the network; PyTorch itself is not needed.
+            loss: as for the network.
+
+        Returns:
+            A network in the dtype of the weights.
+
+        Raises:
+            ValueError: naming the module that has no counterpart, and its position; or for a loss
+                that does not fit the outputs.
+        """
+        from chainrule.interchange.from_torch import read
+
+        return cls._of_parts(read(sequential, loss))
+
+    @classmethod
+    def _of_parts(cls, parts: "Parts") -> "Network":
+        network = cls(parts.layers, parts.loss, parts.inputs, dtype=parts.dtype)
+        for path, array in zip(network.places, parts.arrays, strict=True):
+            network.parameters[path] = array
+        return network
 
 
 def _check_size(layers: Sequence[Layer], columns: int, size: int) -> None:

@@ -20,7 +20,7 @@ from chainrule.tables.reading import read_table
 PENGUINS = str(Path(__file__).parents[2] / "examples" / "penguins.csv")
 FILES = [
     "config.json", "evaluation.json", "fit.toml", "metrics.csv", "model.chainrule",
-    "network.safetensors",
+    "network.safetensors", "report.html",
 ]  # fmt: skip
 
 

@@ -149,8 +149,9 @@ def data_of(plan: Plan) -> list[tuple[str, str]]:
     rows = f"{len(plan.train):,} to train on"
     if plan.held.size:
         rows += f", {len(plan.held):,} held out"
+    divided = f", cells divided by {DELIMITERS[plan.delimiter]}s" if plan.delimiter else ""
     pairs = [
-        ("Table", f"{shown(plan.file, 120)}, cells divided by {DELIMITERS[plan.delimiter]}s"),
+        ("Table", shown(plan.file, 120) + divided),
         ("Rows", rows),
         ("Columns", columns + (f", {dropped} left out" if dropped else "")),
         ("Missing cells", f"{missing:,} of {cells:,} ({percent(missing / max(cells, 1))})"),
