@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
+from chainrule.cli.export import export
 from chainrule.cli.fit import fit
 from chainrule.cli.profile import profile
 from chainrule.cli.warmup import warmup
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(fit)
+app.command()(export)
 app.command()(profile)
 app.command()(warmup)
 

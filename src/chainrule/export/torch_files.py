@@ -31,12 +31,22 @@ class TorchReport:
         rows: how many were compared; 0 where PyTorch is not installed.
         difference: the largest between the outputs and ours, as a share of the largest output;
             None where PyTorch is not installed.
+        call: what of the file computes outputs, as an expression.
     """
 
     path: Path
     files: tuple[str, ...]
     rows: int
     difference: float | None
+    call: str
+
+    def example(self) -> str:
+        """Three lines of Python that run the file."""
+        return (
+            f"import sys, torch; sys.path.insert(0, {os.fspath(self.path.parent)!r})\n"
+            "import network\n"
+            f"print(network.{self.call})"
+        )
 
 
 def export_torch(
@@ -104,7 +114,14 @@ def export_torch(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    return TorchReport(place / SOURCE, tuple(files), len(inputs) if compared else 0, difference)
+    rows = len(inputs) if compared else 0
+    return TorchReport(place / SOURCE, tuple(files), rows, difference, _call(model))
+
+
+def _call(model: TableModel | Network) -> str:
+    if isinstance(model, TableModel):
+        return f"predict(torch.zeros(1, {model.preprocessing.width}))"
+    return f"load()(torch.zeros(1, {model.inputs}, dtype=torch.{model.dtype}))"
 
 
 def _prepared(model: TableModel, table: Any) -> np.ndarray:
