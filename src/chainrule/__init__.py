@@ -42,6 +42,7 @@ _WHERE = {
     "chainrule.tables.files": ("load_model", "save_model"),
     "chainrule.tables.fitting": ("table_model",),
     "chainrule.export.onnx_files": ("export_onnx",),
+    "chainrule.export.torch_files": ("export_torch",),
     "chainrule.metrics": ("decide", "one_hot"),
     "chainrule.scaling": ("InnerRange",),
     "chainrule.initializers": ("constant", "normal", "orthogonal", "uniform"),

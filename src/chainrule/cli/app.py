@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from chainrule.cli.export import export
 from chainrule.cli.fit import EPILOG, fit
 from chainrule.cli.predict import EPILOG as PREDICT_EPILOG
 from chainrule.cli.predict import predict
@@ -13,6 +14,7 @@ from chainrule.cli.warmup import warmup
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command(epilog=EPILOG)(fit)
 app.command(epilog=PREDICT_EPILOG)(predict)
+app.command()(export)
 app.command()(profile)
 app.command()(warmup)
 

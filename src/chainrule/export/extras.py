@@ -4,6 +4,10 @@ import importlib
 from typing import Any
 
 
+class MissingExtraError(ImportError):
+    """A package is not installed that an export needs."""
+
+
 def extra(package: str, name: str) -> Any:
     """The package.
 
@@ -12,12 +16,12 @@ def extra(package: str, name: str) -> Any:
         name: of the extra that installs it.
 
     Raises:
-        ImportError: that names the extra.
+        MissingExtraError: that names the extra.
     """
     try:
         return importlib.import_module(package)
     except ImportError:
-        raise ImportError(
+        raise MissingExtraError(
             f"this export needs the package {package}: pip install 'chainrule[{name}]'",
             name=package,
         ) from None

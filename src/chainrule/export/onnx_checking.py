@@ -22,15 +22,21 @@ def checked_network(content: bytes, network: Network) -> tuple[int, float]:
     Raises:
         ValueError: if the file does not run, or its outputs are others.
     """
+    X = random_inputs(network)
+    (found,) = run(content, {"input": X})
+    ours = network.predict(X)
+    return ROWS, difference_of("output", found, ours, np.abs(ours).max())
+
+
+def random_inputs(network: Network, rows: int = ROWS) -> np.ndarray:
+    """Inputs that a network can take."""
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(ROWS, network.inputs)).astype(network.dtype)
+    X = rng.normal(size=(rows, network.inputs)).astype(network.dtype)
     for layer in network.layers:
         if isinstance(layer, Embedding):
             for column, (levels, _) in layer.sizes.items():
-                X[:, column] = rng.integers(0, levels, ROWS)
-    (found,) = run(content, {"input": X})
-    ours = network.predict(X)
-    return ROWS, _difference("output", found, ours, np.abs(ours).max())
+                X[:, column] = rng.integers(0, levels, rows)
+    return X
 
 
 def checked_table(
@@ -50,9 +56,9 @@ def checked_table(
         difference = _compared_classes(found, outputs, ours)
     else:
         scale = max(float(np.abs(ours.values - model.goal.mean).max()), abs(model.goal.scale))
-        difference = _difference(outputs[0], found[0], ours.values, scale)
+        difference = difference_of(outputs[0], found[0], ours.values, scale)
         if ours.spread is not None:
-            difference = max(difference, _difference(outputs[1], found[1], ours.spread, scale))
+            difference = max(difference, difference_of(outputs[1], found[1], ours.spread, scale))
     return len(ours.values), difference
 
 
@@ -60,7 +66,7 @@ def _compared_classes(
     found: Sequence[np.ndarray], outputs: Sequence[str], ours: Predictions
 ) -> float:
     assert ours.probabilities is not None
-    difference = _difference(outputs[1], found[1], ours.probabilities, 1.0)
+    difference = difference_of(outputs[1], found[1], ours.probabilities, 1.0)
     ordered = np.sort(ours.probabilities, axis=1)
     clear = ordered[:, -1] - ordered[:, -2] > 2 * TOLERANCE  # two that are equal are no decision
     others = int((found[0] != ours.values)[clear].sum())
@@ -68,7 +74,7 @@ def _compared_classes(
         raise ValueError(f"the exported model gives other labels in {others} rows")
     if ours.spread is not None:
         difference = max(
-            difference, _difference(outputs[2], found[2][clear], ours.spread[clear], 1.0)
+            difference, difference_of(outputs[2], found[2][clear], ours.spread[clear], 1.0)
         )
     return difference
 
@@ -94,7 +100,12 @@ def run(content: bytes, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     return results
 
 
-def _difference(name: str, found: np.ndarray, ours: np.ndarray, scale: float) -> float:
+def difference_of(name: str, found: np.ndarray, ours: np.ndarray, scale: float) -> float:
+    """The largest difference of outputs as a share of their scale.
+
+    Raises:
+        ValueError: if it is more than :data:`TOLERANCE`, or the shapes differ.
+    """
     if found.shape != ours.shape:
         raise ValueError(f"the exported {name} has the shape {found.shape}, not {ours.shape}")
     apart = np.abs(found.astype(np.float64) - ours) / (scale or 1.0)

@@ -42,22 +42,26 @@ class OnnxReport:
     difference: float
 
     def example(self) -> str:
-        """Three lines of Python that run the file."""
-        feeds = []
-        for one in self.inputs:
-            sample = '[["a"], ["b"]]' if one.kind == "text" else "[[0.0], [1.0]]"
-            if one.kind in REALS:
-                sample = "rows"
-            kind = "object" if one.kind == "text" else f'"{REALS.get(one.kind, "float64")}"'
-            feeds.append(f"{one.name!r}: np.array({sample}, {kind})")
+        """Three lines of Python that run the file: on rows of one's own, or on samples."""
+        feeds = ", ".join(f"{one.name!r}: {_sample(one.kind)}" for one in self.inputs)
+        if len(self.inputs) > MOST_SHOWN:
+            text, number = _sample("text"), _sample("number")
+            feeds = f"i.name: {text} if 'string' in i.type else {number} for i in s.get_inputs()"
         return (
             "import numpy as np, onnxruntime\n"
-            f"session = onnxruntime.InferenceSession({os.fspath(self.path)!r})\n"
-            f"print(session.run(None, {{{', '.join(feeds)}}}))"
+            f"s = onnxruntime.InferenceSession({os.fspath(self.path)!r})\n"
+            f"print(s.run(None, {{{feeds}}}))"
         )
 
 
-REALS = {"float32 numbers": "float32", "float64 numbers": "float64"}
+MOST_SHOWN = 6  # inputs that an example names
+REALS = {f"{dtype} numbers": dtype for dtype in ("float32", "float64")}
+
+
+def _sample(kind: str) -> str:
+    if kind in REALS:
+        return f"np.array(rows, {REALS[kind]!r})"
+    return "np.array([['a'], ['']], object)" if kind == "text" else "np.array([[1.0], [np.nan]])"
 
 
 def export_onnx(
@@ -84,7 +88,7 @@ def export_onnx(
         What was written and how far it is off.
 
     Raises:
-        ImportError: without the packages of the extra ``chainrule[onnx]``.
+        MissingExtraError: without the packages of the extra ``chainrule[onnx]``.
         ValueError: for what cannot be exported, or if the file's outputs are not ours; nothing is
             written then.
         TableError: for a table that the model cannot read.
