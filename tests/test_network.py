@@ -361,3 +361,14 @@ def test_a_network_without_a_loss_has_a_program_that_predicts():
     assert "Y ← a1" in str(net.program) or "out ← a1" in str(net.program)
     with pytest.raises(ValueError, match="the network has no loss: give one, such as loss='mse'"):
         cr.train(net, [[1.0]], [1.0])
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_numbers_beyond_the_networks_dtype_are_refused(rows):
+    net = cr.Network([cr.Dense(1)], "mse", inputs=2, dtype="float32")
+    X = np.full((rows, 2), 1.0)
+    X[-1, 1] = -1e300
+    with pytest.raises(ValueError, match=r"of the size 1e\+300, too large for float32"):
+        net.predict(X)
+    with pytest.raises(ValueError, match="too large for float32"):
+        cr.train(net, X, np.zeros(rows))

@@ -101,6 +101,25 @@ def check_finite(array: np.ndarray, name: str) -> None:
             raise ValueError(f"{name}[{where}] is {value}: every value must be finite")
 
 
+def check_range(X: Any, dtype: str, name: str = "X") -> None:
+    """Refuse finite numbers that are infinite in the dtype of the computation.
+
+    Raises:
+        ValueError: naming the largest of them.
+    """
+    values = X.data if hasattr(X, "indptr") else X
+    if values.dtype.kind != "f" or values.dtype.itemsize <= np.dtype(dtype).itemsize:
+        return
+    if values.size == 0:
+        return
+    largest = max(float(values.max()), -float(values.min()))
+    if largest > float(np.finfo(dtype).max):
+        raise ValueError(
+            f"{name} holds a number of the size {largest:.3g}, too large for {dtype}, in which the "
+            "network computes"
+        )
+
+
 def targets(network: "Network", y: Any, rows: int, name: str = "y") -> Targets:
     """Check targets against the network's loss and outputs.
 

@@ -126,10 +126,15 @@ class _SingleRow:
         self._pass = Executor(program, network.vector, sources, 1, 1).single_pass()
 
     def run(self, x: np.ndarray) -> np.ndarray:
-        self._row[:] = x
+        if x.dtype.itemsize > self._row.dtype.itemsize:
+            with np.errstate(over="ignore"):  # what overflows is looked at below
+                self._row[:] = x
+        else:
+            self._row[:] = x
         # Not finite: either a value is not, or the sum of finite ones overflows. Look closer.
         if not math.isfinite(np.add.reduce(self._row)):
             data.check_finite(x[None, :], "X")
+            data.check_range(x, self._row.dtype.name)
         if self._check is not None:
             self._check(self._x, "X")
         self._pass()
@@ -159,6 +164,7 @@ def predict(network: "Network", X: Any, threads: int | None = None) -> np.ndarra
         X = data.numeric(X, "X")
         X = X[None, :] if X.ndim == 1 else X
     X = data.features(X, network.inputs)
+    data.check_range(X, network.dtype)
     network.check_features(X)
     with Predictor(network, X, threads) as predictor:
         return predictor.run()

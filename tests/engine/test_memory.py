@@ -1,9 +1,16 @@
-"""Batch gradient descent needs constant memory: 000 holds it to be impossible."""
+"""Batch gradient descent needs constant memory, which 000 holds to be impossible; and how long."""
 
+import gc
 import subprocess
 import sys
+import weakref
 
+import numpy as np
 import pytest
+
+import chainrule as cr
+from chainrule.engine.executor import Executor
+from chainrule.lowering import lower
 
 CODE = """
 import resource
@@ -37,3 +44,17 @@ def test_all_rows_as_one_batch_take_less_than_100_megabytes():
         capture_output=True, text=True, timeout=200, check=True,
     )  # fmt: skip
     assert float(done.stdout) < 100
+
+
+def test_a_single_pass_keeps_the_memory_that_it_runs_in_and_no_longer():
+    network = cr.Network([cr.Dense(2, "tanh")], inputs=3, seed=0)
+    sources = {"X": np.zeros((1, 3), np.float32), "out": np.empty((1, 2), np.float32)}
+    program = lower(network, "predict", 1, sources=sources)
+    executor = Executor(program, network.vector, sources, 1, 1)
+    memory, run = weakref.ref(executor.binding), executor.single_pass()
+    del executor
+    gc.collect()
+    assert memory() is not None
+    del run
+    gc.collect()
+    assert memory() is None

@@ -223,7 +223,7 @@ class Executor:
         epoch = w.EPOCH
 
         def run() -> None:
-            control[epoch] = 0
+            self._control[epoch] = 0  # not control: the tables hold addresses of this one's memory
             walk(*arguments)
 
         return run

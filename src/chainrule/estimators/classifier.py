@@ -91,8 +91,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     >>> import numpy as np, chainrule as cr
     >>> X = np.random.default_rng(0).normal(size=(200, 2))
     >>> y = np.where(X[:, 0] * X[:, 1] > 0, "same", "other")
-    >>> clf = cr.MLPClassifier((16,), max_iter=400, learning_rate_init=0.02, tol=0, random_state=0,
-    ...                        n_iter_no_change=400, early_stopping=True).fit(X, y)
+    >>> clf = cr.MLPClassifier((16,), max_iter=400, learning_rate_init=0.02, random_state=0,
+    ...                        n_iter_no_change=30, early_stopping=True).fit(X, y)
     >>> clf.predict([[1.0, 1.0], [-1.0, 1.0]])
     array(['same', 'other'], dtype='<U5')
 

@@ -92,6 +92,7 @@ def checked(
         metric.check(network.loss.predicts, str(network.loss))
     smoothing = _smoothing(label_smoothing, network.loss)
     X = data.features(X, network.inputs)
+    data.check_range(X, network.fixed_dtype or X.dtype.name)
     network.check_features(X)
     targets = data.targets(network, y, X.shape[0])
     _check_classes(chosen, network.loss, targets, "y")
