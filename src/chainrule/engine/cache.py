@@ -210,7 +210,9 @@ def _bytecode(function: Callable[..., Any]) -> str:
     code = function.__code__
     constants = [c for c in code.co_consts if not isinstance(c, CodeType)]  # no addresses
     names = (function.__module__, function.__qualname__, *code.co_names)
-    return repr((names, constants, code.co_code))
+    enclosed = [c.cell_contents for c in function.__closure__ or ()]
+    enclosed = [getattr(value, "__qualname__", value) for value in enclosed]
+    return repr((names, constants, enclosed, code.co_code))
 
 
 def _stored(file: Path) -> native.Code | None:
