@@ -12,9 +12,9 @@ from chainrule.activations import activations
 from chainrule.augmentation import kernels as augmentation
 from chainrule.engine import cache
 from chainrule.engine.dtypes import REALS, real_dtype
-from chainrule.engine.executor import compiled_wait, compiled_walk
 from chainrule.engine.kernel import Kernel
 from chainrule.engine.products import product_address
+from chainrule.engine.walking import compiled_wait, compiled_walk
 from chainrule.layers import LAYERS
 from chainrule.losses import losses
 from chainrule.optimizers import OPTIMIZERS

@@ -51,10 +51,10 @@ def test_two_processes_that_start_cold_at_once_and_a_third_that_finds_their_file
     place = str(tmp_path / "kernels")
     both = [start(script("float32", "float64"), CHAINRULE_CACHE=place) for _ in range(2)]
     assert [output(p) for p in both] == ["right", "right"]
-    compiled = {f: f.stat().st_mtime_ns for f in Path(place).rglob("*.nbc")}
+    compiled = {f: f.stat().st_mtime_ns for f in Path(place).rglob("*.code")}
     assert compiled
     assert output(start(script("float64", "float32"), CHAINRULE_CACHE=place)) == "right"
-    assert compiled == {f: f.stat().st_mtime_ns for f in Path(place).rglob("*.nbc")}
+    assert compiled == {f: f.stat().st_mtime_ns for f in Path(place).rglob("*.code")}
 
 
 def test_what_two_processes_stored_for_two_dtypes_is_not_mixed_up_by_a_third(tmp_path):

@@ -39,6 +39,7 @@ from chainrule.engine.kernel import (
     kernel,
     real,
 )
+from chainrule.engine.linalg import in_line
 from chainrule.equations import Equation, Expression, apply, symbols
 from chainrule.registry import Named, Registry, name_and_argument
 
@@ -217,7 +218,7 @@ def softmax_forward(a: Matrix, z: Matrix, k: Scalar, context: Context) -> None:
             top = z[i, c] if z[i, c] > top else top
         for c in range(n):
             a[i, c] = z[i, c] - top
-    flat = a.reshape(-1)
+    flat = in_line(a)
     for i in range(flat.size):
         flat[i] = exp(flat[i])
     for i in range(m):

@@ -1,48 +1,45 @@
 """Where compiled code is kept between processes, and how two of them stay out of each other's way.
 
-Numba keys what it stores on signature and bytecode: it sees neither the globals of a function
-nor an edit in a file that the function calls. So there is one folder for each state of the engine,
-in it one for each dtype, and in that one for each state of what a kernel is made of beyond the
-engine; a lock around each compilation; and a fall-back where nothing can be written. The files are
-pickles, so the folder is the user's own, closed to others.
+There is one folder for each state of the engine and each processor, in it one for each dtype, and
+in that one for each state of what a kernel is made of beyond the engine. A file is one function,
+written whole and then renamed; a lock around each compilation lets the second of two processes find
+what the first has made; and there is a fall-back where nothing can be written. The files are
+machine code, so the folder is the user's own, closed to others.
 """
 
 import atexit
+import contextlib
 import functools
-import gc
 import hashlib
+import importlib.metadata
 import inspect
+import itertools
 import os
-import platform
 import shutil
 import stat
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import CodeType
 from typing import Any
+
+from chainrule.engine import native
 
 PACKAGE = Path(__file__).resolve().parent.parent
 ENGINE = "engine"
 KEEP_DAYS = 14  # a folder of another engine, unused for so long, is removed
 
 _said = False  # whether this process has said that it compiles
-_declaring = threading.RLock()
-if hasattr(os, "register_at_fork"):  # a lock that another thread held is held for ever in a child
-    os.register_at_fork(after_in_child=lambda: globals().update(_declaring=threading.RLock()))
+_numbers = itertools.count()  # of code that is not stored
 
 
 def sources_key() -> str:
-    """A hash of what all compiled code depends on: the engine, and what compiles it."""
-    import llvmlite
-    import numba
-    import numpy
-
+    """A hash of what all compiled code depends on: engine, compiler and processor."""
     key = hashlib.sha256()
-    versions = (sys.version, numba.__version__, llvmlite.__version__, numpy.__version__)
-    key.update("\n".join((*versions, platform.machine(), str(PACKAGE))).encode())
+    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
+    key.update("\n".join((sys.version, *versions, *native.target(), str(PACKAGE))).encode())
     for file in sorted((PACKAGE / ENGINE).rglob("*.py")):
         key.update(file.relative_to(PACKAGE).as_posix().encode())
         key.update(file.read_bytes())
@@ -148,68 +145,99 @@ def _prune(root: Path, mine: Path | None = None) -> None:
 
 
 def entry_point(
-    name: str, parameters: str, body: str, names: Mapping[str, Any], place: Callable[..., Any]
+    name: str, parameters: str, body: str, names: Mapping[str, Any]
 ) -> Callable[..., Any]:
-    """Make the function that Numba compiles and stores for a kernel.
-
-    It carries the file and line of the kernel's own body, and the kernel's name: these tell
-    its files in the cache folder from those of others.
-    """
-    identifier = "".join(c if c.isalnum() else "_" for c in name)
-    text = f"def {identifier}{parameters}:\n    {body}\n"
+    """Make the function that Numba compiles for a kernel: of integers, without a result."""
+    text = f"def entry{parameters}:\n    {body}\n"
     scope = dict(names)
-    code = compile(text, inspect.getfile(place), "exec")
-    exec(code, scope)  # noqa: S102 - the text is made above, of names alone
-    function: Callable[..., Any] = scope[identifier]
+    exec(compile(text, f"<{name}>", "exec"), scope)  # noqa: S102 - made above, of names alone
+    function: Callable[..., Any] = scope["entry"]
     return function
 
 
-def compiled(
-    decorator: Callable[[bool], Callable[[Callable[..., Any]], Any]],
-    function: Callable[..., Any],
+def address(
+    name: str,
+    make: Callable[[], Callable[..., Any]],
     dtype: str,
-    parts: Iterable[Any],
-) -> Any:
-    """Compile a function, or load it, through ``decorator(stored)(function)``.
+    parts: Iterable[Any] = (),
+    identity: Iterable[str] = (),
+) -> int:
+    """The address of a function's machine code, which is loaded, or compiled and stored.
 
     Args:
-        decorator: makes the compiler, given whether what it makes is to be stored.
-        function: what is compiled.
-        dtype: what the function is compiled for.
-        parts: as for :func:`parts_key`.
+        name: of the function.
+        make: makes the function that is compiled; called only if it has to be.
+        dtype: what it is compiled for.
+        parts: as for :func:`parts_key`; the engine's own need not be named.
+        identity: what tells it from other functions of this name and these parts.
     """
+    parts = list(parts)
     key = parts_key(parts)
     home = folder() if key else None
+    symbol = _symbol(name, (dtype, str(key), *identity, *bytecodes(parts)))
     if home is None or key is None:
         if key:
             announce_compiling(kept=False)
-        return decorator(False)(function)
-    import filelock
-    import numba
-
+        return native.load(native.compiled(make(), f"{symbol}_{next(_numbers)}"))
     where = home / dtype / key
-    where.mkdir(exist_ok=True, mode=0o700, parents=True)
-    os.utime(where)
-    with _declaring, filelock.FileLock(where.parent / "compiling.lock"):
-        config: Any = numba.config
-        before = config.CACHE_DIR
-        config.CACHE_DIR = str(where)
-        if not _is_stored(where, function):
-            announce_compiling(kept=home.parent == _user_folder())
-        collecting = gc.isenabled()
-        gc.disable()  # a compiler makes millions of objects and keeps them: 5 % of its time
-        try:
-            return decorator(True)(function)
-        finally:
-            config.CACHE_DIR = before
-            if collecting:
-                gc.enable()
+    file = where / f"{symbol}.code"
+    code = _stored(file)
+    if code is None:
+        import filelock
+
+        where.mkdir(exist_ok=True, mode=0o700, parents=True)
+        with filelock.FileLock(where.parent / "compiling.lock"):
+            code = _stored(file)  # by now another process may have compiled it
+            if code is None:
+                announce_compiling(kept=home.parent == _user_folder())
+                code = native.compiled(make(), symbol)
+                _store(file, code)
+    _touch(where)
+    return native.load(code)
 
 
-def _is_stored(where: Path, function: Callable[..., Any]) -> bool:
-    """Whether Numba's index file for a function lies below a folder."""
-    name = f"{function.__qualname__}-{function.__code__.co_firstlineno}"
-    return next(where.glob(f"*/*.{name}.*.nbi"), None) is not None
+def _symbol(name: str, identity: Iterable[str]) -> str:
+    letters = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
+    return f"{letters}_{hashlib.sha256(repr(tuple(identity)).encode()).hexdigest()[:16]}"
+
+
+def bytecodes(parts: Iterable[Any]) -> list[str]:
+    """What tells the functions among parts from others in the same files."""
+    return sorted(_bytecode(part) for part in parts if callable(part))
+
+
+def _bytecode(function: Callable[..., Any]) -> str:
+    code = function.__code__
+    constants = [c for c in code.co_consts if not isinstance(c, CodeType)]  # no addresses
+    names = (function.__module__, function.__qualname__, *code.co_names)
+    enclosed = [c.cell_contents for c in function.__closure__ or ()]
+    enclosed = [getattr(value, "__qualname__", value) for value in enclosed]
+    return repr((names, constants, enclosed, code.co_code))
+
+
+def _stored(file: Path) -> native.Code | None:
+    try:
+        return native.Code.unpacked(file.read_bytes())
+    except OSError:
+        return None
+
+
+def _store(file: Path, code: native.Code) -> None:
+    """Write a file under another name and rename it: nobody reads half of one."""
+    unfinished = file.with_suffix(f".{os.getpid()}")
+    try:
+        unfinished.write_bytes(code.packed())
+        unfinished.replace(file)
+    except OSError:  # the next process compiles it again
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+
+
+@functools.cache
+def _touch(where: Path) -> None:
+    """Keep a folder from being pruned."""
+    with contextlib.suppress(OSError):
+        os.utime(where)
 
 
 def announce_compiling(kept: bool) -> None:

@@ -89,9 +89,11 @@ class Intrinsic:
 def parts(body: Callable[..., Any], replaced: Mapping[str, Any]) -> set[Any]:
     """What a body is compiled from: the functions that it calls, and theirs, and their numbers."""
     found: set[Any] = {body}
-    for name in _globals_of(body):
+    # Among these names are those of attributes too: a part too many does no harm.
+    for name in body.__code__.co_names:
         value = replaced.get(name, body.__globals__.get(name))
         if isinstance(value, Device):
+            found.add((name, f"{value.function.__module__}.{value.function.__qualname__}"))
             for function in (value.function, *value.bodies.values()):
                 if function not in found:
                     found |= parts(function, value.replaced)

@@ -1,59 +1,23 @@
 """The executor: a program bound to memory and run at full speed."""
 
-import functools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from chainrule.engine import cache, layout
+from chainrule.engine import control as words
 from chainrule.engine.binding import Binding, contexts_for
 from chainrule.engine.blas import one_thread
 from chainrule.engine.choosing import ThreadChoice
 from chainrule.engine.program import Program
 from chainrule.engine.threads import Team, cores, sleep_address
+from chainrule.engine.walking import compiled_wait, compiled_walk, table_of
 
 SLICE = 0.04  # seconds after which Python gets control back, about
 SNAPSHOT = 0.05  # seconds between two snapshots
 FIRST_EPOCHS = 1024  # whose losses there is room for at first
 FOREVER = 2**62
-
-
-@functools.cache
-def compiled_walk() -> Callable[..., int]:
-    """The compiled walk, for every dtype."""
-    import numba
-    from numba import types
-
-    from chainrule.engine import walker
-
-    integers, table = types.int64[::1], types.int64[:, ::1]
-    reals, factors = types.float64[::1], types.float64[:, ::1]
-    contexts = types.Array(numba.from_dtype(layout.CONTEXT), 1, "C")
-    signature = types.int64(
-        types.int64, types.int64, integers, table, table, table, types.int64, table, contexts,
-        table, factors, integers, reals,
-    )  # fmt: skip
-    return cache.compiled(
-        lambda stored: numba.njit(signature, nogil=True, error_model="numpy", cache=stored),
-        walker.walk, "any", [walker.walk],
-    )  # fmt: skip
-
-
-@functools.cache
-def compiled_wait() -> Callable[..., None]:
-    """The compiled wait of helpers between two walks."""
-    import numba
-    from numba import types
-
-    from chainrule.engine import walker
-
-    signature = types.void(types.int64[::1], types.int64, types.int64)
-    return cache.compiled(
-        lambda stored: numba.njit(signature, nogil=True, error_model="numpy", cache=stored),
-        walker.wait_for_change, "any", [walker.wait_for_change],
-    )  # fmt: skip
 
 
 class NotFiniteError(ArithmeticError):
@@ -110,8 +74,6 @@ class Executor:
         at_host: Callable[["Executor"], None] | None = None,
         values_at: Callable[[int, int], Mapping[str, np.ndarray]] | None = None,
     ) -> None:
-        from chainrule.engine import walker
-
         self.program = program
         most = min(threads or cores(), program.slots)
         self.binding = Binding(program, parameters, sources, state, scalars or {}, most)
@@ -120,7 +82,7 @@ class Executor:
             ThreadChoice(most, (program.dtype, most, *shape)) if threads is None else None
         )
         self.threads = self._choice.next() if self._choice else most
-        self._w = walker
+        self._w = words
         self._at_host = at_host
         self._values_at = values_at
         self._scheduled = (0, 0)
@@ -131,7 +93,6 @@ class Executor:
             program, most, seed, self._order.ctypes.data if shuffled else 0
         )
         self._control = self._control_block(rows, batch_rows, seed, shuffled, mean, cursor)
-        self._tables = self.binding.tables()
         self._team = Team(most, self._control, self._walk, compiled_wait)
         self._tile_seconds: float | None = None
         self._snapshot: tuple[Any, ...] | None = None
@@ -216,15 +177,15 @@ class Executor:
         """
         w, control = self._w, self._control
         control[w.END_EPOCH], control[w.END_STEP], control[w.BUDGET] = 1, FOREVER, FOREVER
-        walk, arguments = compiled_walk(), (
-            0, 1, control, *self._tables, self._contexts, self.binding.ranges,
-            self.binding.factors, self._order, self.losses,
-        )  # fmt: skip
-        epoch = w.EPOCH
+        walk, table, epoch = compiled_walk(), self._table(), w.EPOCH
+        at = table.ctypes.data
 
         def run() -> None:
-            self._control[epoch] = 0  # not control: the tables hold addresses of this one's memory
-            walk(*arguments)
+            # Not control: the table holds addresses of this executor's memory.
+            self._control[epoch] = 0
+            walk(0, 1, at)
+
+        run.keeps = table  # type: ignore[attr-defined]
 
         return run
 
@@ -252,9 +213,17 @@ class Executor:
             raise NotFiniteError(step + 1)
 
     def _walk(self, worker: int) -> int:
-        return compiled_walk()(
-            worker, self.threads, self._control, *self._tables, self._contexts,
-            self.binding.ranges, self.binding.factors, self._order, self.losses,
+        table = self._table()
+        compiled_walk()(worker, self.threads, table.ctypes.data)
+        return int(self._control[self._w.STATUS])
+
+    def _table(self) -> np.ndarray:
+        """What the walk walks over."""
+        tables = self.program.tables
+        return table_of(
+            self._control, tables.segments, tables.blocks, tables.instructions, tables.operands,
+            self.binding.regions, self._contexts, tables.ranges, tables.factors, self._order,
+            self.losses,
         )  # fmt: skip
 
     def _slice(self, end_epoch: int, end_step: int) -> int:

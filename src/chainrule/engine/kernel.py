@@ -97,7 +97,7 @@ class Kernel:
         unknown = set(self.outputs) - set(self.operands)
         if unknown:
             raise TypeError(f"the kernel {self.name} has no operand {sorted(unknown)[0]!r}")
-        self._compiled: dict[str, Any] = {}
+        self._addresses: dict[str, int] = {}
 
     def __repr__(self) -> str:
         return f"<kernel {self.name}>"
@@ -111,18 +111,28 @@ class Kernel:
             self.fastmath,
         )  # fmt: skip
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without addresses, which mean nothing in another process."""
+        return {**self.__dict__, "_addresses": {}}
+
     def address(self, dtype: str) -> int:
-        """The address of the compiled kernel, compiled now if need be."""
-        compiled = self._compiled.get(dtype)
-        if compiled is None:
+        """The address of the compiled kernel, loaded or compiled now if need be."""
+        found = self._addresses.get(dtype)
+        if found is None:
             with _lock:
-                compiled = self._compiled.get(dtype) or self._compile(dtype)
-                self._compiled[dtype] = compiled
-        return int(compiled.address)
+                found = self._addresses.get(dtype)
+                if found is None:
+                    found = self._addresses[dtype] = self._loaded(dtype)
+        return found
 
-    def _compile(self, dtype: str) -> Any:
-        import numba
+    def _loaded(self, dtype: str) -> int:
+        return cache.address(
+            f"{self.name}_{dtype}", lambda: self._entry(dtype), dtype,
+            parts(self.body, self.replaced), (*self.operands.values(), *sorted(self.fastmath)),
+        )  # fmt: skip
 
+    def _entry(self, dtype: str) -> Callable[..., Any]:
+        """The function that is compiled: it makes operand records into what the body takes."""
         from chainrule.engine import views
 
         body = jit(self.body, dtype, self.replaced, self.fastmath, inline=True)
@@ -133,19 +143,11 @@ class Kernel:
             record = 8 * OPERAND_WORDS * k
             arguments.append(f"view_{kind}(operands + {record}, regions, context[0])")
         names["context_of"] = views.context_of
-        entry = cache.entry_point(
+        return cache.entry_point(
             f"{self.name}_{dtype}",
             "(operands, regions, address)",
             f"context = context_of(address); body({', '.join(arguments)}, context[0])",
             names,
-            self.body,
-        )
-        signature = numba.types.void(*[numba.types.int64] * 3)
-        return cache.compiled(
-            lambda stored: numba.cfunc(signature, cache=stored),
-            entry,
-            dtype,
-            parts(self.body, self.replaced),
         )
 
 

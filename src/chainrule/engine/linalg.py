@@ -54,6 +54,12 @@ def gemm(
 
 
 @device()
+def in_line(x: Matrix) -> Flat:
+    """All elements in one line; ``reshape`` would call Numba's runtime, which may not be there."""
+    return carray(pointer(x.ctypes.data, real), x.size)
+
+
+@device()
 def clear(x: Flat) -> None:
     """Set every element to 0."""
     for i in range(x.size):

@@ -3,7 +3,8 @@
 Its code is long: inside each kernel that multiplies it would be compiled again.
 """
 
-import threading
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from chainrule.engine import cache
@@ -145,26 +146,14 @@ def product(
         many_rows(c, m, n, a, a_row, a_step, b, b_step, k, start, start_row, start_column)
 
 
-_lock = threading.RLock()
-_compiled: dict[str, Any] = {}
-
-
+@functools.cache
 def product_address(dtype: str) -> int:
-    """The address of :func:`product` for a dtype, compiled now if need be."""
-    with _lock:
-        if dtype not in _compiled:
-            _compiled[dtype] = _compile(dtype)
-        return int(_compiled[dtype].address)
+    """The address of :func:`product` for a dtype, loaded or compiled now if need be."""
+    return cache.address(f"product_{dtype}", lambda: _entry(dtype), dtype, [product])
 
 
-def _compile(dtype: str) -> Any:
-    import numba
-
+def _entry(dtype: str) -> Callable[..., Any]:
     body = jit(product, dtype, {}, set(), inline=True)
     parameters = ", ".join(product.__code__.co_varnames[: product.__code__.co_argcount])
-    entry = cache.entry_point(f"product_{dtype}", f"({parameters})", f"body({parameters})",
-                              {"__name__": __name__, "body": body}, product)  # fmt: skip
-    signature = numba.types.void(*[numba.types.int64] * product.__code__.co_argcount)
-    return cache.compiled(
-        lambda stored: numba.cfunc(signature, cache=stored), entry, dtype, [product]
-    )
+    return cache.entry_point(f"product_{dtype}", f"({parameters})", f"body({parameters})",
+                             {"__name__": __name__, "body": body})  # fmt: skip

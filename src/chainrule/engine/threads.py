@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from chainrule.engine import control as words
+
 
 @functools.cache
 def sleep_address() -> int:
@@ -70,26 +72,22 @@ class Team:
             self._threads.append(thread)
 
     def __exit__(self, *_: object) -> None:
-        from chainrule.engine import walker
-
-        self._control[walker.QUIT] = 1
-        self._control[walker.GO] += 1
+        self._control[words.QUIT] = 1
+        self._control[words.GO] += 1
         for thread in self._threads:
             thread.join()
         self._threads.clear()
-        self._control[walker.QUIT] = self._control[walker.GO] = 0
+        self._control[words.QUIT] = self._control[words.GO] = 0
 
     def walk(self) -> int:
         """Walk with the whole team, which worker 0 sets going; the status of the walk."""
         return self._walk(0)
 
     def _serve(self, worker: int, wait: Callable[..., None]) -> None:
-        from chainrule.engine import walker
-
         turn = 0
         while True:
-            wait(self._control, walker.GO, turn)
+            wait(self._control.ctypes.data, self._control.size, words.GO, turn)
             turn += 1
-            if self._control[walker.QUIT]:
+            if self._control[words.QUIT]:
                 return
             self._walk(worker)

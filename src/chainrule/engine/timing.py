@@ -4,29 +4,27 @@ import functools
 import time
 from collections.abc import Callable
 
-from chainrule.engine import cache
-from chainrule.engine.intrinsics import call_kernel
+from chainrule.engine import cache, native
+from chainrule.engine.device import Intrinsic, bind
 
+call_kernel = Intrinsic("call_kernel")
 REPEATS = 5  # of which the fastest counts: others were disturbed
 
 
 def repeat(times: int, address: int, operands: int, regions: int, context: int) -> None:
     """Call the kernel at an address so many times (compiled code only)."""
     for _ in range(times):
-        call_kernel(address, operands, regions, context)  # type: ignore[call-arg]
+        call_kernel(address, operands, regions, context)
+
+
+def _entry() -> Callable[..., None]:
+    return bind(repeat, "float64", {})
 
 
 @functools.cache
 def compiled_repeat() -> Callable[..., None]:
     """The compiled loop, for every dtype."""
-    import numba
-    from numba import types
-
-    signature = types.void(*[types.int64] * 5)
-    return cache.compiled(
-        lambda stored: numba.njit(signature, nogil=True, error_model="numpy", cache=stored),
-        repeat, "any", [repeat],
-    )  # fmt: skip
+    return native.callable_at(cache.address("repeat", _entry, "any", [repeat]), 5)
 
 
 def seconds_of_call(

@@ -1,13 +1,48 @@
 """The compiled loop that walks epochs, batches, segments and instructions.
 
-Imports Numba; the executor loads it on first use. Every worker of a team runs the same
+Imports Numba: load it only where something is compiled. Every worker of a team runs the same
 function, and all of them take the same decisions, because what they decide on changes only
 between barriers.
 """
 
 import numpy as np
-from numba import njit
+from numba import carray, njit
 
+from chainrule.engine.control import (
+    ARRIVED,
+    AT_HOST,
+    BATCH,
+    BATCH_ROWS,
+    BUDGET,
+    BUDGET_SPENT,
+    DONE,
+    END_EPOCH,
+    END_STEP,
+    EPOCH,
+    FIRST_EPOCH,
+    GO,
+    LINE,
+    LOSS,
+    MEAN,
+    NEXT_TILE,
+    NOT_FINITE,
+    ROWS,
+    SCALAR_BASE,
+    SCALAR_BYTES,
+    SCALAR_STEP,
+    SEED,
+    SEGMENT,
+    SHUFFLED,
+    SLEEP,
+    SLOT_BASE,
+    SLOT_BYTES,
+    SLOTS,
+    STATUS,
+    STEP,
+    STOP,
+    TILE_ROWS,
+    TURN,
+)  # fmt: skip
 from chainrule.engine.intrinsics import (
     atomic_add,
     atomic_load,
@@ -15,26 +50,20 @@ from chainrule.engine.intrinsics import (
     call_kernel,
     call_sleep,
     load,
+    pointer,
     relax,
 )
-from chainrule.engine.layout import ARENA, CHUNKS, EACH, HOST, ONCE, SCALARS, SLOT, TILES
+from chainrule.engine.layout import ARENA, CHUNKS, EACH, HOST, ONCE, REGIONS, SCALARS, SLOT, TILES
 from chainrule.engine.random import shuffle as shuffle_device
-
-# Words of the control block. Those that several workers write are a cache line apart.
-(EPOCH, BATCH, SEGMENT, STEP, END_EPOCH, END_STEP, ROWS, BATCH_ROWS, TILE_ROWS, SLOTS, SLOT_BASE,
- SLOT_BYTES, SHUFFLED, SEED, SLEEP, LOSS, MEAN, BUDGET, FIRST_EPOCH, SCALAR_BASE, SCALAR_BYTES,
- SCALAR_STEP) = range(22)  # fmt: skip
-STOP, ARRIVED, TURN, GO, QUIT = 32, 40, 48, 56, 64
-NEXT_TILE = 72  # a word for each slot, a cache line apart
-LINE = 8
-
-#: Why the walk came back.
-DONE, BUDGET_SPENT, AT_HOST, NOT_FINITE = range(4)
+from chainrule.engine.views import context_record
 
 SPINS = 12000  # with a pause each: some 300 µs
 NAP = 50  # microseconds
 
-compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+# Inlined by force: only then is it known that no array owns its memory, and counts of references,
+# which call Numba's runtime, vanish.
+compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True,
+                forceinline=True)  # fmt: skip
 shuffle = shuffle_device.resolve("float64")
 
 
@@ -44,6 +73,7 @@ def word_at(control, index):
     return control.ctypes.data + 8 * index
 
 
+@compiled
 def wait_for_change(control, index, value):
     """Wait until a word of the control block changes: spin, then sleep, as others need the core."""
     spins = 0
@@ -52,9 +82,6 @@ def wait_for_change(control, index, value):
         relax()
         if spins > SPINS:
             call_sleep(control[SLEEP], NAP)
-
-
-_wait = compiled(wait_for_change)
 
 
 @compiled
@@ -66,7 +93,7 @@ def barrier(control, workers):
             atomic_store(word_at(control, ARRIVED), 0)
             atomic_add(word_at(control, TURN), 1)
         else:
-            _wait(control, TURN, turn)
+            wait_for_change(control, TURN, turn)
 
 
 @compiled
@@ -133,11 +160,11 @@ def leave(worker, workers, control, epoch, batch, segment, step, status):
     """Write the cursor and wait for the others, so that the host may change what they read."""
     if worker == 0:
         control[EPOCH], control[BATCH], control[SEGMENT] = epoch, batch, segment
-        control[STEP] = step
+        control[STEP], control[STATUS] = step, status
     barrier(control, workers)
-    return status
 
 
+@compiled
 def walk(worker, workers, control, segments, blocks, instructions, operands, all_regions, contexts,
          ranges, factors, order, losses):  # fmt: skip
     """Walk from the cursor to the end, to the end of the budget, or to where the host is needed.
@@ -154,8 +181,7 @@ def walk(worker, workers, control, segments, blocks, instructions, operands, all
         order: the order of the rows in this epoch, if they are shuffled.
         losses: for each epoch the sum of the losses of its examples.
 
-    Returns:
-        One of ``DONE``, ``BUDGET_SPENT``, ``AT_HOST``, ``NOT_FINITE``.
+    The word ``STATUS`` of the control block then says why it ended.
     """
     if worker == 0 and workers > 1:
         # Here, where no signal can come in between: once told to go, helpers wait for worker 0.
@@ -174,7 +200,8 @@ def walk(worker, workers, control, segments, blocks, instructions, operands, all
         context[0].epoch = epoch
         while batch < batches:
             if step >= control[END_STEP]:
-                return leave(worker, workers, control, epoch, batch, segment, step, DONE)
+                leave(worker, workers, control, epoch, batch, segment, step, DONE)
+                return
             rows = min(size, control[ROWS] - batch * size)
             context[0].step = step + 1
             regions[SCALARS] = (
@@ -194,15 +221,15 @@ def walk(worker, workers, control, segments, blocks, instructions, operands, all
                     barrier(control, workers)
                     stopping = atomic_load(word_at(control, STOP)) != 0
                     if stopping and tiles_left(rows, control):
-                        return leave(worker, workers, control, epoch, batch, segment, step,
-                                     BUDGET_SPENT)  # fmt: skip
+                        leave(worker, workers, control, epoch, batch, segment, step, BUDGET_SPENT)
+                        return
                 elif kind == EACH:
                     run_blocks(segments[segment], blocks, instructions, operands,
                                regions.ctypes.data, context)  # fmt: skip
                     loss = load(regions[ARENA] + control[LOSS], np.float64)
                     if not np.isfinite(loss):
-                        return leave(worker, workers, control, epoch, batch, segment, step,
-                                     NOT_FINITE)  # fmt: skip
+                        leave(worker, workers, control, epoch, batch, segment, step, NOT_FINITE)
+                        return
                     if worker == 0:
                         losses[epoch - control[FIRST_EPOCH]] += loss * context[0].divisor
                 elif kind == CHUNKS:
@@ -215,7 +242,8 @@ def walk(worker, workers, control, segments, blocks, instructions, operands, all
                         run_blocks(segments[segment], blocks, instructions, operands,
                                    regions.ctypes.data, context)  # fmt: skip
                 elif kind == HOST:
-                    return leave(worker, workers, control, epoch, batch, segment + 1, step, AT_HOST)
+                    leave(worker, workers, control, epoch, batch, segment + 1, step, AT_HOST)
+                    return
                 segment += 1
             barrier(control, workers)
             for slot in range(worker, control[SLOTS], workers):
@@ -229,5 +257,29 @@ def walk(worker, workers, control, segments, blocks, instructions, operands, all
             batch = 0
             epoch += 1
         if stopping:
-            return leave(worker, workers, control, epoch, batch, segment, step, BUDGET_SPENT)
-    return leave(worker, workers, control, epoch, batch, segment, step, DONE)
+            leave(worker, workers, control, epoch, batch, segment, step, BUDGET_SPENT)
+            return
+    leave(worker, workers, control, epoch, batch, segment, step, DONE)
+
+
+def walk_at(worker, workers, table):
+    """Walk over arrays at the addresses of a table, in pairs with their lengths."""
+    words = carray(pointer(table, np.int64), (11, 2))
+    control = carray(pointer(words[0, 0], np.int64), words[0, 1])
+    segments = carray(pointer(words[1, 0], np.int64), (words[1, 1], 3))
+    blocks = carray(pointer(words[2, 0], np.int64), (words[2, 1], 4))
+    instructions = carray(pointer(words[3, 0], np.int64), (words[3, 1], 2))
+    operands = words[4, 0]
+    regions = carray(pointer(words[5, 0], np.int64), (words[5, 1], REGIONS))
+    contexts = carray(pointer(words[6, 0], context_record), words[6, 1])
+    ranges = carray(pointer(words[7, 0], np.int64), (words[7, 1], 4))
+    factors = carray(pointer(words[8, 0], np.float64), (words[8, 1], 2))
+    order = carray(pointer(words[9, 0], np.int64), words[9, 1])
+    losses = carray(pointer(words[10, 0], np.float64), words[10, 1])
+    walk(worker, workers, control, segments, blocks, instructions, operands, regions, contexts,
+         ranges, factors, order, losses)  # fmt: skip
+
+
+def wait_at(control, words, index, value):
+    """Wait for a change of a word of the control block at an address."""
+    wait_for_change(carray(pointer(control, np.int64), words), index, value)

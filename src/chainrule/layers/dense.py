@@ -23,6 +23,7 @@ from chainrule.engine.linalg import (
     affine_product,
     back_product,
     clear,
+    in_line,
     outer_product,
     total_of_rows,
 )
@@ -43,7 +44,7 @@ def affine(z: Matrix, a: Matrix, W: Matrix, b: Vector, context: Context) -> None
 
 @kernel(Equation("z", a @ W))
 def product(z: Matrix, a: Matrix, W: Matrix, context: Context) -> None:
-    clear(z.reshape(-1))
+    clear(in_line(z))
     add_product(z, a, W, context)
 
 

@@ -18,7 +18,7 @@ from chainrule.activations import Activation, activations
 from chainrule.checks import whole
 from chainrule.engine.builder import Builder
 from chainrule.engine.kernel import Constant, Context, Matrix, device, kernel, real
-from chainrule.engine.linalg import clear
+from chainrule.engine.linalg import clear, in_line
 from chainrule.engine.program import Buffer
 from chainrule.equations import Equation, apply, symbols
 from chainrule.initializers import Initializer
@@ -56,7 +56,7 @@ def embed_gradient(
     """Summed over the tiles of a slot, row by row in their order."""
     levels, width = dE.shape
     if again == 0 and context.accumulate == 0:
-        clear(dE.reshape(-1))
+        clear(in_line(dE))
     for i in range(x.shape[0]):
         code = code_of(x[i, column], levels)
         for c in range(width):

@@ -5,6 +5,7 @@
 
 from chainrule.engine.elementary import exp, log, log1p, log1p_exp
 from chainrule.engine.kernel import Context, Flat, Integers, Matrix, Vector, device, kernel, real
+from chainrule.engine.linalg import in_line
 from chainrule.equations import Equation, apply, symbols
 from chainrule.losses.entry import Form, Loss, ln, losses, total
 
@@ -83,7 +84,7 @@ def bce_of_each(loss: Vector, z: Vector, y: Vector) -> None:
 def bce_value_from_z(loss: Vector, z: Matrix, y: Matrix, context: Context) -> None:
     """−y ln σ(z) − (1 − y) ln(1 − σ(z)), written so that neither logarithm meets 0."""
     if z.shape[1] == 1:
-        bce_of_each(loss, z.reshape(-1), y.reshape(-1))
+        bce_of_each(loss, in_line(z), in_line(y))
     else:
         for i in range(loss.size):
             s = real(0)
