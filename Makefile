@@ -26,8 +26,9 @@ check: $(VENV)/developing  ## lint, format, types, import contract
 bench: $(VENV)/benchmarking  ## the benchmarks; make bench WORK=tiny for one
 	$(BIN)/python -m benchmarks $(WORK)
 
-soak: $(VENV)/developing  ## kill 500 trainings at random moments and go on from their checkpoints
+soak: $(VENV)/developing  ## kill 500 trainings and go on; draw 20,000 combinations of parameters
 	$(BIN)/python tests/soak/kills.py --kills 500
+	PYTHONPATH=. $(BIN)/python tests/soak/combinations.py --examples 10000
 
 clean:           ## remove what the commands above made
 	rm -rf $(VENV) runs build dist
