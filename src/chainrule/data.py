@@ -31,8 +31,21 @@ class Targets:
         return Targets(np.eye(classes)[self.values], False) if self.labels else self
 
     def read_as(self, dtype: str) -> np.ndarray:
-        """What a program reads: labels as they are, reals in its dtype."""
-        return self.values if self.labels else self.values.astype(dtype, copy=False)
+        """What a program reads: labels as they are, reals in its dtype.
+
+        Raises:
+            ValueError: for values that overflow in it.
+        """
+        if self.labels:
+            return self.values
+        with np.errstate(over="ignore"):
+            values = self.values.astype(dtype, copy=False)
+        if values.dtype.itemsize < self.values.dtype.itemsize and not np.isfinite(values).all():
+            raise ValueError(
+                f"y holds values too large for {dtype}, in which the network computes: the "
+                f"largest is {np.abs(self.values).max():.4g}"
+            )
+        return values
 
 
 def features(X: Any, inputs: int, name: str = "X") -> Any:
@@ -205,8 +218,13 @@ def mean_one(weights: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: if they are all 0.
     """
+    if weights.size and weights.max() > 1e300:  # whose sum would overflow
+        weights = weights / weights.max()
     if weights.sum() <= 0:
-        raise ValueError("the weights of the examples sum to 0")
+        raise ValueError(
+            "the weights of the examples sum to 0: sample_weight and class_weight must leave one "
+            "above 0"
+        )
     return np.asarray(weights / weights.mean())
 
 

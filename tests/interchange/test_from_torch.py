@@ -254,7 +254,11 @@ def test_what_has_no_counterpart_is_refused_by_its_name_and_position(case):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("given", [None, [linear(4, 3)], linear(4, 3), module("Model")], ids=str)
+@pytest.mark.parametrize(
+    "given",
+    [None, [linear(4, 3)], linear(4, 3), module("Model")],
+    ids=["nothing", "a list", "a layer", "a model"],
+)
 def test_only_a_sequential_is_taken(given):
     with pytest.raises(ValueError, match=r"takes a torch\.nn\.Sequential, not"):
         cr.Network.from_torch(given)

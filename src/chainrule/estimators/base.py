@@ -13,6 +13,7 @@ from sklearn.utils.validation import (
 
 from chainrule.estimators import fitting, parameters
 from chainrule.estimators.members import fit_members, outputs_of_members
+from chainrule.estimators.undo import all_or_nothing
 from chainrule.estimators.validation import Rows
 from chainrule.losses import Loss
 
@@ -66,7 +67,10 @@ class BaseMLP(BaseEstimator):
     def _row_weights(self, X: Any, y: Any, sample_weight: Any) -> np.ndarray | None:
         if sample_weight is None:
             return None
-        return _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        with parameters.said_of("sample_weight"):
+            return _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
 
     # ------------------------------------------------------------ fitting
 
@@ -82,17 +86,18 @@ class BaseMLP(BaseEstimator):
                 f"n_estimators is {self.n_estimators}, and {fitted} were fitted: who goes on keeps "
                 "their number"
             )
-        X, y = validate_data(
-            self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=REALS, reset=first,
-            **target_checks,
-        )  # fmt: skip
-        targets = self._checked_targets(y, first, incremental)
-        rows = Rows(X, targets, self._row_weights(X, y, sample_weight))
-        held = self._checked_validation(X_val, y_val, target_checks)
-        if self.n_estimators > 1:
-            fit_members(self, rows, held, first, incremental)
-        else:
-            fitting.fit(self, rows, held, first, incremental)
+        with all_or_nothing(self, in_place=not first):
+            X, y = validate_data(
+                self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=REALS, reset=first,
+                **target_checks,
+            )  # fmt: skip
+            targets = self._checked_targets(y, first, incremental)
+            rows = Rows(X, targets, self._row_weights(X, y, sample_weight))
+            held = self._checked_validation(X_val, y_val, target_checks)
+            if self.n_estimators > 1:
+                fit_members(self, rows, held, first, incremental)
+            else:
+                fitting.fit(self, rows, held, first, incremental)
         return self
 
     def _networks(self) -> int:
@@ -131,7 +136,7 @@ class BaseMLP(BaseEstimator):
                 return self.network_.predict(X)
             except ValueError:
                 pass  # not finite: scikit-learn's own sentence follows
-        if X is self.__dict__.get("_judged"):  # rows held out, which were checked
+        if X is self.__dict__.get("_judged", self):  # rows held out, which were checked
             return self._outputs_of(X)
         outputs = self._members_outputs(self._checked_rows(X))
         return outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)

@@ -276,9 +276,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _loss_for(self, kind: str) -> Loss:
         loss = parameters.loss_of(self._loss_name(kind))
         if loss.outputs_per_target != 1 or loss.predicts not in ("targets", "scores"):
-            raise ValueError(
-                f"loss={str(loss)!r} is not one of classes: its outputs are {loss.predicts}"
-            )
+            raise ValueError(f"loss={str(loss)!r} is not one of classes: use MLPRegressor")
         return loss
 
     def _output_layer(self, loss: Loss) -> tuple[int, str]:
@@ -358,6 +356,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError("class_weight is for one label of an example, not for several")
         from sklearn.utils.class_weight import compute_sample_weight
 
+        if self.class_weight != "balanced":
+            parameters.check_class_weight(self.class_weight)
         by_class = compute_sample_weight(self.class_weight, _one_column(y))
         return np.asarray(by_class if given is None else by_class * given)
 

@@ -86,10 +86,11 @@ def _begin(e: Any, rows: Rows) -> None:
     units, activation = e._output_layer(e._loss())
     hidden = parameters.hidden_layers(e)
     own = e.network is not None
-    network = Network(
-        [*hidden, Dense(units, activation)], e._loss(), inputs=rows.X.shape[1],
-        dtype=rows.X.dtype.name, seed=int(e._random_state.randint(SEEDS)) if own else 0,
-    )  # fmt: skip
+    with parameters.said_of("network"):
+        network = Network(
+            [*hidden, Dense(units, activation)], e._loss(), inputs=rows.X.shape[1],
+            dtype=rows.X.dtype.name, seed=int(e._random_state.randint(SEEDS)) if own else 0,
+        )  # fmt: skip
     if not own:
         each = [layer.activation for layer in hidden if isinstance(layer, Dense)]
         last = each[-1] if each else e.activation
@@ -197,10 +198,6 @@ class _Training:
                 )  # fmt: skip
             except DivergedError as error:
                 result = self._diverged(error)
-            except ValueError:
-                if not e._progressed.losses:  # refused: nothing was learnt
-                    forget(e)
-                raise
         self._learn_from(result, stopping)
 
     def _stopping(self, score: Callable[[Epoch], float] | None) -> Stopping:
@@ -223,21 +220,31 @@ class _Training:
         elif e.scoring is None:
             with OfOutputs(e.network_, held.X, e._figure(held)) as score:
                 yield score
-        elif e.scoring == "loss":
+        elif isinstance(e.scoring, str) and e.scoring == "loss":
             yield lambda epoch: -epoch.history["val_loss"][-1]
         else:
-            scorer = e.scoring
-            if isinstance(scorer, str):
-                from sklearn.metrics import get_scorer
-
-                scorer = get_scorer(scorer)
-            y = e._given(held.y)
-            options = {} if held.weights is None else {"sample_weight": held.weights}
             e._judged = held.X  # which is not to be checked anew after each epoch
             try:
-                yield lambda _epoch: float(scorer(e, held.X, y, **options))
+                yield self._scorer(held)
             finally:
                 del e._judged
+
+    def _scorer(self, held: Rows) -> Callable[[Epoch], float]:
+        e, y = self.e, self.e._given(held.y)
+        options = {} if held.weights is None else {"sample_weight": held.weights}
+        if not isinstance(e.scoring, str):
+            return lambda _epoch: _number(e.scoring(e, held.X, y, **options))
+        scorer = parameters.scorer_of(e.scoring)
+
+        def score(_epoch: Epoch) -> float:
+            try:
+                return _number(scorer(e, held.X, y, **options))
+            except (ValueError, TypeError, AttributeError) as error:
+                raise ValueError(
+                    f"scoring={e.scoring!r} does not suit this estimator and these targets: {error}"
+                ) from error
+
+        return score
 
     def _diverged(self, error: DivergedError) -> Result:
         """Early stopping has finite weights to go back to; otherwise there is nothing to keep."""
@@ -299,6 +306,13 @@ class _Training:
                 f"Stochastic Optimizer: Maximum iterations ({e.max_iter}) reached and the "
                 "optimization hasn't converged yet.", True,
             )  # fmt: skip
+
+
+def _number(score: Any) -> float:
+    try:
+        return float(score)
+    except (TypeError, ValueError):
+        raise ValueError(f"scoring must give a number, not {score!r}") from None
 
 
 def _warn(text: str, convergence: bool = False) -> None:

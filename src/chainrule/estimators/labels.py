@@ -36,9 +36,11 @@ class Labels:
 
         Raises:
             ValueError: for targets that are no labels, or several columns of classes.
+            TypeError: for labels of several types.
         """
-        if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuUS":
+        if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuU":
             return cls._sorted(np.unique(y))  # which type_of_target would find, but slowly
+        _refuse_mixed(y)
         check_classification_targets(y)
         target = type_of_target(y)
         if target.endswith("multioutput"):
@@ -101,6 +103,8 @@ class Labels:
                 )
             dense = y.toarray() if hasattr(y, "toarray") else y
             return (np.asarray(dense) != 0).astype(np.uint8)
+        if y.ndim != 1:
+            raise ValueError(f"y must be one column of labels, not the shape {y.shape}")
         numbers = self.numbers(y)
         if self.kind == "binary":
             return numbers[:, None]
@@ -124,3 +128,14 @@ class Labels:
         if self.kind == "binary":
             return np.hstack([1 - outputs, outputs])
         return outputs
+
+
+def _refuse_mixed(y: Any) -> None:
+    """Refuse labels that have no order, which classes are in."""
+    if getattr(y, "dtype", None) != np.dtype(object):
+        return
+    kinds = sorted({type(label).__name__ for label in np.asarray(y, dtype=object).ravel()})
+    if "str" in kinds and len(kinds) > 1:
+        raise TypeError(
+            f"y must be labels of one type, and these are of several: {', '.join(kinds)}"
+        )

@@ -27,6 +27,11 @@ def fit_members(
     if estimator.callbacks:
         raise ValueError("callbacks belong to one training: they cannot be used with n_estimators")
     members = _members(estimator) if first else estimator.estimators_
+    shared = estimator.get_params(deep=False)
+    for own in ("n_estimators", "n_jobs", "random_state"):
+        shared.pop(own)
+    for member in members:
+        member.set_params(**shared)
     workers = min(parameters.threads_of(estimator.n_jobs) or cores(), len(members))
     for member in members:
         for name in SEEN:

@@ -1,5 +1,7 @@
 """The parameters of the estimators: what they may be, and what the network makes of them."""
 
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
@@ -7,6 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from chainrule.activations import Activation
+from chainrule.checks import real_number
 from chainrule.layers import BatchNorm, Dense, Dropout, Layer
 from chainrule.losses import Loss
 from chainrule.losses import find as find_loss
@@ -24,20 +28,21 @@ from chainrule.training.quasi_newton import LBFGS
 
 AT_LEAST_0 = Interval(Real, 0, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
+LARGEST = 2**31 - 1
 COUNT = Interval(Integral, 1, None, closed="left")
 SHARE = Interval(Real, 0, 1, closed="left")
 
 #: What scikit-learn's own parameters may be, in the form in which its estimators say it.
 CONSTRAINTS: dict[str, Any] = {
     "hidden_layer_sizes": ["array-like", COUNT],
-    "activation": [str, "array-like"],
+    "activation": [str, Activation, "array-like"],
     "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
     "alpha": [AT_LEAST_0],
     "batch_size": [StrOptions({"auto"}), COUNT],
     "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
     "learning_rate_init": [POSITIVE],
     "power_t": [AT_LEAST_0],
-    "max_iter": [COUNT],
+    "max_iter": [Interval(Integral, 1, LARGEST, closed="both")],
     "shuffle": ["boolean"],
     "random_state": ["random_state"],
     "tol": [AT_LEAST_0],
@@ -69,15 +74,42 @@ LOSSES = {"squared_error": "mse"}
 OUTPUTS = {"linear": "identity", "exponential": "exp"}
 
 
+@contextlib.contextmanager
+def said_of(name: str) -> Iterator[None]:
+    """Have a sentence about a value begin with the parameter that it was given for."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        raise ValueError(text if name in text else f"{name}: {text}") from None
+
+
+def listed(name: str, value: Any) -> list[Any]:
+    """The elements of a parameter that is a list, a tuple or an array.
+
+    Raises:
+        ValueError: for what has none, such as an array without dimensions.
+    """
+    try:
+        return list(value)
+    except TypeError:
+        raise ValueError(f"{name} must be a list, not {value!r}") from None
+
+
 def hidden_sizes(parameter: Any) -> list[int]:
     """The sizes of the hidden layers, of a number or a list of them.
 
     Raises:
         ValueError: for a size that is not a whole number of at least 1.
     """
-    sizes = list(parameter) if hasattr(parameter, "__iter__") else [parameter]
+    several = hasattr(parameter, "__iter__")
+    sizes = listed("hidden_layer_sizes", parameter) if several else [parameter]
     for size in sizes:
-        if isinstance(size, bool) or not isinstance(size, Integral) or size <= 0:
+        if isinstance(size, bool) or not isinstance(size, Integral) or int(size) > LARGEST:
+            raise ValueError(
+                f"hidden_layer_sizes must be whole numbers from 1 to {LARGEST}, not {size!r}"
+            )
+        if size <= 0:
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     return [int(size) for size in sizes]
 
@@ -90,11 +122,11 @@ def per_layer(name: str, parameter: Any, layers: int) -> list[Any]:
     """
     if isinstance(parameter, str) or not hasattr(parameter, "__iter__"):
         return [parameter] * layers
-    values = list(parameter)
+    values = listed(name, parameter)
     if len(values) != layers:
         raise ValueError(
-            f"{name} must be one value, or one for each of the {layers} hidden layers, "
-            f"not {len(values)}"
+            f"{name} must be one value, or a list with one for each hidden layer, which are "
+            f"{layers}, not {len(values)}"
         )
     return values
 
@@ -112,11 +144,13 @@ def hidden_layers(estimator: Any) -> list[Layer]:
     rates = per_layer("dropout", estimator.dropout, len(sizes))
     layers: list[Layer] = []
     for size, activation, rate in zip(sizes, activations, rates, strict=True):
-        layers.append(Dense(size, activation))
+        with said_of("activation"):
+            layers.append(Dense(size, activation))
         if estimator.batch_norm:
             layers.append(BatchNorm())
-        if rate:
-            layers.append(Dropout(float(rate)))
+        with said_of("dropout"):
+            if rate != 0:
+                layers.append(Dropout(rate))
     return layers
 
 
@@ -126,7 +160,8 @@ def loss_of(name: Any) -> Loss:
     Raises:
         ValueError: if there is none.
     """
-    return find_loss(LOSSES.get(name, name) if isinstance(name, str) else name)
+    with said_of("loss"):
+        return find_loss(LOSSES.get(name, name) if isinstance(name, str) else name)
 
 
 def optimizer_of(estimator: Any, rate: Any) -> Optimizer | LBFGS:
@@ -213,9 +248,24 @@ def penalty_of(estimator: Any, weights: np.ndarray | None) -> Penalty | None:
     if not estimator.alpha:
         return None
     alpha = float(estimator.alpha)
-    if weights is not None and weights.sum() > 0:
-        alpha /= float(weights.mean())
+    if weights is not None and weights.any():
+        with np.errstate(over="ignore"):
+            alpha /= float(weights.mean())
     return L2(alpha, per_example=True)
+
+
+def check_class_weight(weights: Mapping[Any, Any]) -> None:
+    """Check the weights that a user gives to labels.
+
+    Raises:
+        ValueError: for what is no number, infinite or negative.
+    """
+    for label, weight in weights.items():
+        if not real_number(weight) or weight < 0:
+            raise ValueError(
+                f"class_weight of the class {label!r} must be a number of at least 0, not "
+                f"{weight!r}"
+            )
 
 
 def threads_of(n_jobs: int | None) -> int | None:
@@ -251,14 +301,38 @@ def check_together(estimator: Any) -> None:
     """
     e = estimator
     hidden_sizes(e.hidden_layer_sizes)
-    if e.network is not None and not all(hasattr(layer, "forward") for layer in e.network):
+    if e.network is not None and not all(map(_is_layer, listed("network", e.network))):
         raise ValueError(f"network must be a list of layers, not {e.network!r}")
     if e.network is not None and (e.batch_norm or e.dropout):
         raise ValueError("dropout and batch_norm are for hidden_layer_sizes: put them into network")
-    if e.callbacks is not None and not all(callable(callback) for callback in e.callbacks):
-        raise ValueError("callbacks must be functions of an Epoch, in a list")
+    if e.callbacks is not None and not all(map(_is_callback, listed("callbacks", e.callbacks))):
+        raise ValueError(f"callbacks must be a list of functions of an Epoch, not {e.callbacks!r}")
     threads_of(e.n_jobs)
     optimizer_of(e, float(e.learning_rate_init))
+    if isinstance(e.scoring, str):
+        scorer_of(e.scoring)
+
+
+def _is_layer(layer: Any) -> bool:
+    return hasattr(layer, "forward") and not isinstance(layer, type)
+
+
+def _is_callback(callback: Any) -> bool:
+    return callable(callback) and not isinstance(callback, type)
+
+
+def scorer_of(name: str) -> Any:
+    """What computes a score: a scorer of scikit-learn, or None for the negative loss.
+
+    Raises:
+        ValueError: if there is none of that name.
+    """
+    if name == "loss":
+        return None
+    from sklearn.metrics import get_scorer
+
+    with said_of("scoring"):
+        return get_scorer(name)
 
 
 def offers_partial_fit(estimator: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.estimators.parameters import said_of
 from chainrule.network import Network
 from chainrule.prediction import Predictor
 from chainrule.training.callbacks import Epoch
@@ -52,13 +53,19 @@ def split(
     from sklearn.model_selection import train_test_split
 
     every = np.arange(rows.X.shape[0])
-    kept, held = train_test_split(every, test_size=share, stratify=strata, random_state=random)
+    with said_of("validation_fraction"):
+        kept, held = train_test_split(every, test_size=share, stratify=strata, random_state=random)
     if held.size < 2:
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the size of your "
             "dataset."
         )
-    return rows.some(kept), rows.some(held)
+    kept_rows, held_rows = rows.some(kept), rows.some(held)
+    if held_rows.weights is not None and not held_rows.weights.any():
+        raise ValueError(
+            "validation_fraction: the weights of all rows held out are 0, which judges nothing"
+        )
+    return kept_rows, held_rows
 
 
 class OfOutputs:
@@ -101,12 +108,13 @@ def accuracy(
 def r2(y: np.ndarray, weights: np.ndarray | None) -> Callable[[np.ndarray], float]:
     """R², the mean over the columns; a column that does not vary has 1 if met, else 0."""
     y = y.astype(np.float64)
-    means = np.average(y, axis=0, weights=weights)
-    spread = np.average((y - means) ** 2, axis=0, weights=weights)
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = np.average(y, axis=0, weights=weights)
+        spread = np.average((y - means) ** 2, axis=0, weights=weights)
 
     def figure(outputs: np.ndarray) -> float:
-        left = np.average((y - outputs) ** 2, axis=0, weights=weights)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
+            left = np.average((y - outputs) ** 2, axis=0, weights=weights)
             each = np.where(spread > 0, 1 - left / spread, np.where(left > 0, 0.0, 1.0))
         return float(each.mean())
 
