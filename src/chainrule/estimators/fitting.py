@@ -78,7 +78,7 @@ def fit(
         e._progressed.waiting = 0  # who goes on after an end has patience again
     if not isinstance(e.batch_size, str) and e.batch_size > rows.X.shape[0]:
         _warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
-    _Training(e, rows, held, incremental).run([*(e.callbacks or ()), *callbacks])
+    _Training(e, rows, held, incremental).run([*parameters.callbacks_of(e), *callbacks])
 
 
 def _begin(e: Any, rows: Rows) -> None:
@@ -175,7 +175,7 @@ class _Training:
         if self.by_sgd and e.learning_rate == "invscaling":
             seen = e._progressed.examples
             if self.incremental:  # one epoch, at one rate
-                return rate / (1.0 + seen) ** float(e.power_t)
+                return parameters.inverse_scaled(e, seen)
             epochs = self.state.epoch if self.state else 0
             return parameters.inverse_scaling(e, max(seen - epochs * self.count, 0))
         return rate
@@ -289,7 +289,7 @@ class _Training:
             return float(self.e.learning_rate_init)
         at = Steps(np.array([state.step]), self.per_epoch, self.count, state.horizon or 1)
         if self.by_sgd and self.e.learning_rate == "invscaling":
-            return float(self.e.learning_rate_init) / (self.e.t_ + 1) ** float(self.e.power_t)
+            return parameters.inverse_scaled(self.e, self.e.t_)
         return parameters.rate_at(self.optimizer, state.step, at)
 
     def _warn_unless_converged(self, result: Result) -> None:

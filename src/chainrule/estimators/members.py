@@ -24,7 +24,7 @@ def fit_members(
     They are estimators themselves, in ``estimators_``, in whose attributes the weights and curves
     are.
     """
-    if estimator.callbacks:
+    if parameters.callbacks_of(estimator):
         raise ValueError("callbacks belong to one training: they cannot be used with n_estimators")
     members = _members(estimator) if first else estimator.estimators_
     shared = estimator.get_params(deep=False)

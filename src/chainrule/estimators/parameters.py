@@ -228,6 +228,13 @@ def inverse_scaling(estimator: Any, start: int) -> InverseScaling:
     )
 
 
+def inverse_scaled(estimator: Any, seen: int) -> float:
+    """The rate of ``"invscaling"`` after so many examples; the smallest number where it is 0."""
+    with np.errstate(over="ignore"):
+        divisor = np.power(1.0 + seen, float(estimator.power_t))
+    return max(float(estimator.learning_rate_init / divisor), float(np.finfo(np.float64).tiny))
+
+
 def rate_at(optimizer: Optimizer | LBFGS, step: int, at: Steps) -> float:
     """The rate after some steps, as scikit-learn's optimizers report theirs."""
     if isinstance(optimizer, LBFGS):
@@ -293,6 +300,12 @@ def stops_early(estimator: Any) -> bool:
     return bool(estimator.early_stopping) and is_stochastic(estimator)
 
 
+def callbacks_of(estimator: Any) -> list[Any]:
+    """The callbacks, which may be none."""
+    given = estimator.callbacks
+    return [] if given is None else listed("callbacks", given)
+
+
 def check_together(estimator: Any) -> None:
     """Refuse parameters that do not go together.
 
@@ -305,7 +318,7 @@ def check_together(estimator: Any) -> None:
         raise ValueError(f"network must be a list of layers, not {e.network!r}")
     if e.network is not None and (e.batch_norm or e.dropout):
         raise ValueError("dropout and batch_norm are for hidden_layer_sizes: put them into network")
-    if e.callbacks is not None and not all(map(_is_callback, listed("callbacks", e.callbacks))):
+    if not all(map(_is_callback, callbacks_of(e))):
         raise ValueError(f"callbacks must be a list of functions of an Epoch, not {e.callbacks!r}")
     threads_of(e.n_jobs)
     optimizer_of(e, float(e.learning_rate_init))
