@@ -111,7 +111,7 @@ def one(folder, name, frame, target, options):
     same = largest(first, again)
     printed = folder / "predictions.csv"
     subprocess.run(
-        [sys.executable, "-m", "chainrule.cli.main", "predict", run.path, file, "--out", printed,
+        [Path(sys.executable).with_name("chainrule"), "predict", run.path, file, "--out", printed,
          "--quiet"], check=True,
     )  # fmt: skip
     told = pd.read_csv(printed)["prediction"].to_numpy()
@@ -140,9 +140,7 @@ def largest(first, second):
 
 def exported(model, path, file):
     """The largest difference of the exported model, in parts of the scale of the numbers."""
-    from chainrule.export import export_onnx
-
-    return export_onnx(model, path, file).difference
+    return cr.export_onnx(model, path, file).difference
 
 
 if __name__ == "__main__":
