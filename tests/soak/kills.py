@@ -112,7 +112,9 @@ def soak(kills, epochs, seed=0):
         while report.kills < kills:
             number += 1
             folder = _new(name, f"training-{number}")
-            while not _killed_or_done(start(folder, epochs), rng.uniform(0, seconds / 2)):
+            longest = seconds / 2  # of a life; more each time, so that a slow machine comes through
+            while not _killed_or_done(start(folder, epochs), rng.uniform(0, longest)):
+                longest *= 1.2
                 report.kills += 1
                 files = (
                     in_folder(folder / "checkpoints") if (folder / "checkpoints").exists() else []
