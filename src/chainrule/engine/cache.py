@@ -89,7 +89,8 @@ def _user_folder() -> Path:
         return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "chainrule" / "kernels"
     if sys.platform == "darwin":
         return Path("~/Library/Caches/chainrule/kernels").expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "chainrule/kernels"
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"  # an empty one counts as none
+    return Path(base).expanduser() / "chainrule/kernels"
 
 
 def _usable(folder: Path) -> bool:
