@@ -111,7 +111,7 @@ def _extras(options: argparse.Namespace, console: Console, started: str) -> dict
             if name == "ensemble":
                 found[name] = ensemble.run(console, rounds)
             elif name in estimators.WAYS:
-                found[name] = estimators.run(name, console, rounds)
+                found[name] = estimators.WAYS[name](console, rounds)
             elif name == "products":
                 found[name] = products.run(console, rounds)
             else:

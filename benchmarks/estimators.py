@@ -1,15 +1,22 @@
 """The estimators against scikit-learn's: whole fits, a first fit, cross-validation, one row.
 
-Each side runs in turns in one process, ``firstfit`` in a fresh one each time. Fits are those of the
-works, float32 and Adam, with scikit-learn's penalty, for so many epochs that one takes some time.
+Each side is a process of its own, so that their threads do not meet, and they run in turns;
+``firstfit`` is a fresh process each time. Fits are those of the works, float32 and Adam, with
+scikit-learn's penalty, for so many epochs that one takes some time.
 """
 
+import contextlib
+import functools
+import importlib
+import multiprocessing
+import os
 import statistics
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
@@ -18,10 +25,11 @@ from rich.table import Table
 
 from benchmarks.works import LEARNING_RATE, WORKS, Work
 
-FIT_SECONDS = 0.15  # that one of our fits is meant to take
-THEIR_STEPS = 400  # of a fit of scikit-learn's, whose time is per step
+MODULES = {"chainrule": "chainrule", "scikit-learn": "sklearn.neural_network"}
+RUN_SECONDS = 0.3  # that a fit is meant to take
 SINGLE = 2000  # predictions of one row in a run
 FITS = 20  # of one epoch, for what a fit costs beside its steps
+PAUSE = 0.06  # seconds between two runs, in which threads fall asleep
 
 FIRST_FIT = """
 import numpy as np, time, warnings
@@ -34,15 +42,20 @@ X = rng.normal(size=(150, 4)) + y[:, None]
 MLPClassifier(max_iter=200, tol=0, n_iter_no_change=200, random_state=0).fit(X, y)
 print(time.perf_counter() - start)
 """
-MODULES = {"chainrule": "chainrule", "scikit-learn": "sklearn.neural_network"}
 
 
-def _classes() -> dict[str, Any]:
-    from sklearn import neural_network
+# ------------------------------------------------------------------ what a side does when asked
 
-    import chainrule
 
-    return {"chainrule": chainrule, "scikit-learn": neural_network}
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+@functools.cache
+def _data(name: str) -> tuple[np.ndarray, np.ndarray]:
+    return WORKS[name].data()
 
 
 def _estimator(module: Any, work: Work, epochs: int) -> Any:
@@ -54,82 +67,158 @@ def _estimator(module: Any, work: Work, epochs: int) -> Any:
     )  # fmt: skip
 
 
-def _trained(work: Work, X: np.ndarray, y: np.ndarray, epochs: int) -> None:
-    """The same training without the estimator."""
+def _fit(module: Any, name: str, epochs: int, rows: int | None = None) -> float:
+    """Seconds of a fit."""
+    X, y = _data(name)
+    estimator = _estimator(module, WORKS[name], epochs)
+    return _seconds(lambda: estimator.fit(X[:rows], y[:rows]))
+
+
+def _train(_module: Any, name: str, epochs: int, rows: int | None = None) -> float:
+    """Seconds of the same training without the estimator, its network included."""
     import chainrule as cr
 
+    work, (X, y) = WORKS[name], _data(name)
     layers = [*(cr.Dense(n, work.hidden) for n in work.sizes[1:-1]),
               cr.Dense(work.sizes[-1], work.output)]  # fmt: skip
-    network = cr.Network(layers, work.loss, inputs=work.sizes[0], dtype="float32")
-    cr.train(
-        network, X, y, epochs=epochs, batch_size=work.batch, seed=0,
-        optimizer=cr.AdamHat(LEARNING_RATE), penalty=cr.L2(1e-4, per_example=True),
-    )  # fmt: skip
+
+    def run() -> None:
+        network = cr.Network(layers, work.loss, inputs=work.sizes[0], dtype="float32")
+        cr.train(
+            network, X[:rows], y[:rows], epochs=epochs, batch_size=work.batch, seed=0,
+            optimizer=cr.AdamHat(LEARNING_RATE), penalty=cr.L2(1e-4, per_example=True),
+        )  # fmt: skip
+
+    return _seconds(run)
 
 
-def _seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+def _added(module: Any, name: str) -> float:
+    """Seconds that an estimator adds to a training of one batch."""
+    rows = WORKS[name].batch
+    differences = [_fit(module, name, 1, rows) - _train(module, name, 1, rows) for _ in range(FITS)]
+    return statistics.median(differences)
+
+
+def _cross_validated(module: Any, seed: int) -> float:
+    """Seconds of five folds of the digits."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import cross_val_score
+
+    X, y = load_digits(return_X_y=True)
+    model = module.MLPClassifier(random_state=seed)
+    return _seconds(lambda: cross_val_score(model, X, y))
+
+
+@functools.cache
+def _fitted(module: Any, name: str) -> Any:
+    X, y = _data(name)
+    rows = WORKS[name].batch
+    return _estimator(module, WORKS[name], 1).fit(X[:rows], y[:rows])
+
+
+def _predicted(module: Any, name: str) -> float:
+    """Seconds of a prediction of one row."""
+    model, row = _fitted(module, name), _data(name)[0][:1].copy()
+    return _seconds(lambda: [model.predict(row) for _ in range(SINGLE)]) / SINGLE
+
+
+TASKS = {task.__name__: task for task in (_fit, _train, _added, _cross_validated, _predicted)}
+
+
+def _serve(pipe: Connection, module: str) -> None:
+    warnings.simplefilter("ignore")
+    loaded = importlib.import_module(module)
+    with contextlib.suppress(EOFError):
+        while True:
+            name, *arguments = pipe.recv()
+            pipe.send(TASKS[name](loaded, *arguments))
+
+
+class Side:
+    """The handle of a process in which one side runs."""
+
+    def __init__(self, module: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, module), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def __call__(self, task: Callable[..., float], *arguments: Any) -> float:
+        time.sleep(PAUSE)
+        self._pipe.send((task.__name__, *arguments))
+        return float(self._pipe.recv())
+
+    def close(self) -> None:
+        self._pipe.close()
+        self._process.join()
+
+
+@contextlib.contextmanager
+def _both() -> Iterator[dict[str, Side]]:
+    sides = {name: Side(module) for name, module in MODULES.items()}
+    try:
+        yield sides
+    finally:
+        for side in sides.values():
+            side.close()
+
+
+# ------------------------------------------------------------------ the works
 
 
 def fits(console: Console, rounds: int) -> dict[str, Any]:
     """Whole fits of the works: times as scikit-learn's, as a bare training's, and what is added."""
     table = Table(title="estimators: a whole fit", title_justify="left")
-    for heading in ("work", "µs a step", "times faster than scikit-learn", "of cr.train",
-                    "added to a fit"):  # fmt: skip
+    for heading in ("work", "µs a step", "times faster than scikit-learn", "min – max",
+                    "of cr.train", "added to a fit"):  # fmt: skip
         table.add_column(heading, justify="left" if heading == "work" else "right")
     found = {}
-    for work in WORKS.values():
-        found[work.name] = figures = _fits(work, rounds)
-        middle = {key: statistics.median(values) for key, values in figures.items()}
-        table.add_row(
-            work.name, f"{middle['step']:.2f}", f"{middle['scikit-learn']:.1f}×",
-            f"{middle['train']:.0%}", f"{middle['added']:.2f} ms",
-        )  # fmt: skip
+    with _both() as sides:
+        for work in WORKS.values():
+            found[work.name] = figures = _fits(sides, work, rounds)
+            middle = {key: statistics.median(values) for key, values in figures.items()}
+            ratios = figures["scikit-learn"]
+            table.add_row(
+                work.name, f"{middle['step']:.2f}", f"{middle['scikit-learn']:.1f}×",
+                f"{min(ratios):.1f} – {max(ratios):.1f}", f"{middle['train']:.0%}",
+                f"{middle['added']:.2f} ms",
+            )  # fmt: skip
     console.print(table)
     return found
 
 
-def _fits(work: Work, rounds: int) -> dict[str, list[float]]:
-    X, y = work.data()
-    modules = _classes()
-    ours = lambda epochs: _estimator(modules["chainrule"], work, epochs).fit(X, y)  # noqa: E731
-    bare = lambda epochs: _trained(work, X, y, epochs)  # noqa: E731
-    ours(1), bare(1)
-    epochs = max(1, round(FIT_SECONDS / _seconds(lambda: ours(2)) * 2))
-    few = slice(0, work.batch * max(1, min(work.steps, THEIR_STEPS)))
-    their_epochs = max(1, min(THEIR_STEPS // work.steps, 20))
-    short = slice(0, work.batch)
+def _fits(sides: dict[str, Side], work: Work, rounds: int) -> dict[str, list[float]]:
+    ours, theirs = sides["chainrule"], sides["scikit-learn"]
+    epochs = {}
+    for side in (ours, theirs):  # the first compiles
+        side(_fit, work.name, 1)
+        epochs[side] = max(1, round(RUN_SECONDS / side(_fit, work.name, 1)))
+    ours(_train, work.name, 1)
     figures: dict[str, list[float]] = {"step": [], "scikit-learn": [], "train": [], "added": []}
     for _ in range(rounds):
-        mine = _seconds(lambda: ours(epochs)) / (epochs * work.steps)
-        other = _seconds(lambda: bare(epochs)) / (epochs * work.steps)
-        theirs = _estimator(modules["scikit-learn"], work, their_epochs)
-        steps = their_epochs * (few.stop // work.batch)
-        them = _seconds(lambda e=theirs: e.fit(X[few], y[few])) / steps
-        estimator = _estimator(modules["chainrule"], work, 1)
-        adds = [
-            _seconds(lambda e=estimator: e.fit(X[short], y[short]))
-            - _seconds(lambda: _trained(work, X[short], y[short], 1))
-            for _ in range(FITS)
-        ]
+        mine = ours(_fit, work.name, epochs[ours]) / (epochs[ours] * work.steps)
+        them = theirs(_fit, work.name, epochs[theirs]) / (epochs[theirs] * work.steps)
+        bare = ours(_train, work.name, epochs[ours]) / (epochs[ours] * work.steps)
         figures["step"].append(1e6 * mine)
         figures["scikit-learn"].append(them / mine)
-        figures["train"].append(mine / other)
-        figures["added"].append(1e3 * statistics.median(adds))
+        figures["train"].append(mine / bare)
+        figures["added"].append(1e3 * ours(_added, work.name))
     return figures
 
 
 def first_fit(console: Console, rounds: int) -> dict[str, Any]:
     """A fresh process that imports and fits 150 rows for 200 epochs."""
+    # As users run it: with the compiled sources that the interpreter keeps.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     times: dict[str, list[float]] = {name: [] for name in MODULES}
     for turn in range(rounds + 1):
         for name, module in MODULES.items():
             code = FIRST_FIT.format(module=module)
             out = subprocess.run(
-                [sys.executable, "-c", code], capture_output=True, text=True, check=True
-            )
+                [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                env=environment,
+            )  # fmt: skip
             if turn:  # the first compiles, and reads files that are not in memory yet
                 times[name].append(float(out.stdout))
     return _versus(console, "firstfit: import and 200 epochs in a fresh process", times, 1.0)
@@ -137,39 +226,32 @@ def first_fit(console: Console, rounds: int) -> dict[str, Any]:
 
 def cross_validation(console: Console, rounds: int) -> dict[str, Any]:
     """Digits, five folds, scikit-learn's defaults."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import cross_val_score
-
-    X, y = load_digits(return_X_y=True)
-    times: dict[str, list[float]] = {name: [] for name in MODULES}
-    for turn in range(min(rounds, 3) + 1):
-        for name, module in _classes().items():
-            if turn or name == "chainrule":
-                model = module.MLPClassifier(random_state=turn)
-                taken = _seconds(lambda m=model: cross_val_score(m, X, y))
-                if turn:
-                    times[name].append(taken)
+    with _both() as sides:
+        times = _in_turns(sides, rounds, _cross_validated, 0)
     return _versus(console, "cv: digits in five folds, default parameters", times, 6.0)
 
 
 def single(console: Console, rounds: int) -> dict[str, Any]:
     """``predict`` of one row on a fitted classifier."""
     found = {}
-    for name in ("table", "image"):
-        work = WORKS[name]
-        X, y = work.data()
-        times: dict[str, list[float]] = {name: [] for name in MODULES}
-        fitted = {
-            module: _estimator(classes, work, 1).fit(X[: work.batch], y[: work.batch])
-            for module, classes in _classes().items()
-        }
-        row = X[:1].copy()
-        for _ in range(rounds):
-            for module, model in fitted.items():
-                taken = _seconds(lambda m=model, x=row: [m.predict(x) for _ in range(SINGLE)])
-                times[module].append(taken / SINGLE)
-        found[name] = _versus(console, f"single: predict of one row, {work.name}", times, 10.0)
+    with _both() as sides:
+        for name in ("table", "image"):
+            times = _in_turns(sides, rounds, _predicted, name)
+            found[name] = _versus(console, f"single: predict of one row, {name}", times, 10.0)
     return found
+
+
+def _in_turns(
+    sides: dict[str, Side], rounds: int, task: Callable[..., float], *arguments: Any
+) -> dict[str, list[float]]:
+    """The times of each side; the first turn, which compiles, is left out."""
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in range(rounds + 1):
+        for name, side in sides.items():
+            taken = side(task, *arguments)
+            if turn:
+                times[name].append(taken)
+    return times
 
 
 def _versus(
@@ -192,13 +274,6 @@ def _versus(
 
 def _time(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds > 0.1 else f"{1e6 * seconds:.1f} µs"
-
-
-def run(name: str, console: Console, rounds: int) -> dict[str, Any]:
-    """Measure, show and return one of the works of the estimators."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return WAYS[name](console, rounds)
 
 
 WAYS = {"estimators": fits, "firstfit": first_fit, "cv": cross_validation, "single": single}
