@@ -1,5 +1,6 @@
 """What both estimators have in common: data are checked and handed on, outputs come back."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ REALS = (np.float64, np.float32)
 SPARSE = ("csr", "csc")
 
 
-class BaseMLP(BaseEstimator):
+class BaseMLP(BaseEstimator, ABC):
     """The training of networks, the same for labels and for numbers.
 
     A fitted estimator holds the network, what is known of its epochs, and the state to go on from;
@@ -32,33 +33,35 @@ class BaseMLP(BaseEstimator):
 
     # ------------------------------------------------------------ what the two say of themselves
 
+    @abstractmethod
     def _loss(self) -> Loss:
         """The loss of the network, for the targets seen."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _output_layer(self, loss: Loss) -> tuple[int, str]:
         """The number of outputs, and their activation."""
-        raise NotImplementedError
 
-    def _checked_targets(self, y: np.ndarray, first: bool, incremental: bool) -> np.ndarray:
+    @abstractmethod
+    def _checked_targets(
+        self, y: np.ndarray, first: bool, incremental: bool, classes: Any
+    ) -> np.ndarray:
         """Targets as the network takes them; what is known of them is set if this is the first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _later_targets(self, y: np.ndarray) -> np.ndarray:
         """Targets of other rows, as the network takes them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _given(self, targets: np.ndarray) -> np.ndarray:
         """Targets as the user knows them."""
-        raise NotImplementedError
 
     def _strata(self, targets: np.ndarray) -> np.ndarray | None:
         """The groups that are to have the same shares in training and validation."""
         return None
 
+    @abstractmethod
     def _figure(self, rows: Rows) -> Callable[[np.ndarray], float]:
         """The estimator's own score, of the outputs for these rows."""
-        raise NotImplementedError
 
     def _constant(self, rows: Rows) -> float:
         """What the reported loss has over the loss that is differentiated."""
@@ -76,7 +79,7 @@ class BaseMLP(BaseEstimator):
 
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, incremental: bool,
-        **target_checks: Any,
+        classes: Any = None, **target_checks: Any,
     ) -> "BaseMLP":  # fmt: skip
         fitted = self._networks()
         first = not fitted or not (self.warm_start or incremental)
@@ -91,7 +94,7 @@ class BaseMLP(BaseEstimator):
                 self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=REALS, reset=first,
                 **target_checks,
             )  # fmt: skip
-            targets = self._checked_targets(y, first, incremental)
+            targets = self._checked_targets(y, first, incremental, classes)
             rows = Rows(X, targets, self._row_weights(X, y, sample_weight))
             held = self._checked_validation(X_val, y_val, target_checks)
             if self.n_estimators > 1:

@@ -218,11 +218,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises:
             ValueError: for labels that are not among the classes, and as :meth:`fit`.
         """
-        self._classes_given = classes
-        try:
-            self._fit(X, y, sample_weight, X_val, y_val, incremental=True)
-        finally:
-            del self._classes_given
+        self._fit(X, y, sample_weight, X_val, y_val, incremental=True, classes=classes)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -294,9 +290,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             )
         return self._labels.outputs, activation
 
-    def _checked_targets(self, y: np.ndarray, first: bool, incremental: bool) -> np.ndarray:
+    def _checked_targets(
+        self, y: np.ndarray, first: bool, incremental: bool, classes: Any
+    ) -> np.ndarray:
         y = _one_column(y)
-        classes = self.__dict__.get("_classes_given")
         if first or not hasattr(self, "_labels"):
             labels = self._first_labels(y, classes) if incremental else Labels.of(y)
             scores = self._loss_for(labels.kind).predicts == "scores"

@@ -30,7 +30,7 @@ LEARNT = (
     "network_", "coefs_", "intercepts_", "estimators_", "n_layers_", "loss_", "loss_curve_",
     "best_loss_", "validation_scores_", "validation_loss_curve_", "best_validation_score_",
     "n_iter_", "t_", "stopped_", "_shown", "_progressed", "_state", "_stopped", "_optimizer",
-    "_no_improvement_count",
+    "_no_improvement_count", "_splits",
 )  # fmt: skip
 LBFGS_ENDS = {
     "epochs": "increase max_iter, or scale the data",
@@ -71,35 +71,48 @@ def fit(
     else:
         _go_on(e, rows)
     if held is None and parameters.stops_early(e):
-        rows, held = split(
-            rows, e.validation_fraction, e._strata(rows.y), e._random_state
-        )  # fmt: skip
+        rows, held = split(rows, e.validation_fraction, e._strata(rows.y), _splitting(e))
     if not incremental and e._stopped:
         e._progressed.waiting = 0  # who goes on after an end has patience again
-    if not isinstance(e.batch_size, str) and e.batch_size > rows.X.shape[0]:
+    too_large = not isinstance(e.batch_size, str) and e.batch_size > rows.X.shape[0]
+    if too_large and parameters.is_stochastic(e):
         _warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
     _Training(e, rows, held, incremental).run([*parameters.callbacks_of(e), *callbacks])
 
 
+def _splitting(e: Any) -> np.random.RandomState:
+    """What draws the rows to hold out: the same ones in each call that goes on.
+
+    Otherwise rows that the network has learnt from would come to judge it.
+    """
+    if e._splits is None:
+        e._splits = e._random_state.get_state()
+        return e._random_state
+    again = np.random.RandomState()
+    again.set_state(e._splits)
+    return again
+
+
 def _begin(e: Any, rows: Rows) -> None:
     """Make the network, draw its weights, and forget what was known."""
-    units, activation = e._output_layer(e._loss())
+    loss = e._loss()
+    units, activation = e._output_layer(loss)
     hidden = parameters.hidden_layers(e)
     own = e.network is not None
     with parameters.said_of("network"):
         network = Network(
-            [*hidden, Dense(units, activation)], e._loss(), inputs=rows.X.shape[1],
+            [*hidden, Dense(units, activation)], loss, inputs=rows.X.shape[1],
             dtype=rows.X.dtype.name, seed=int(e._random_state.randint(SEEDS)) if own else 0,
         )  # fmt: skip
     if not own:
-        each = [layer.activation for layer in hidden if isinstance(layer, Dense)]
-        last = each[-1] if each else e.activation
+        each = [layer.output_activations()[0] for layer in hidden if isinstance(layer, Dense)]
+        last = each[-1] if each else parameters.activation_of(e.activation)
         weights.draw(network, [*each, last], e._random_state)
     forget(e)
     e.network_ = network
     e.n_outputs_ = units
-    e.out_activation_ = parameters.OUTPUTS.get(activation, activation)
-    e._progressed, e._state, e._stopped = Progressed(), None, False
+    e.out_activation_ = parameters.OUTPUTS[activation]
+    e._progressed, e._state, e._stopped, e._splits = Progressed(), None, False, None
     show(e)
 
 
@@ -153,13 +166,14 @@ class _Training:
         self.early = held is not None and parameters.stops_early(e)
         self.state = self._state()
         self.optimizer = parameters.optimizer_of(e, self._rate())
-        if self.state is not None and type(self.state.optimizer) is not type(self.optimizer):
-            self.state = None
 
     def _state(self) -> TrainingState | None:
         """The state to go on from; its steps as if all epochs so far had been like these."""
         state: TrainingState | None = self.e._state
-        if state is None or not parameters.is_stochastic(self.e):
+        if state is None:
+            return None
+        kind = type(parameters.optimizer_of(self.e, float(self.e.learning_rate_init)))
+        if type(state.optimizer) is not kind:  # which has no use for what another remembers
             return None
         horizon = int(self.e.max_iter) if self.incremental else state.epoch + self.epochs
         step = state.epoch * self.per_epoch if self.by_sgd else state.step
@@ -208,8 +222,13 @@ class _Training:
             e._progressed, tol=float(e.tol),
             patience=math.inf if own_rule else float(e.n_iter_no_change), rows=self.count,
             score=score, by_score=self.early, constant=e._constant(self.rows),
+            validation_constant=self._validation_constant(),
             adaptive=float(e.learning_rate_init) if adaptive else None, verbose=bool(e.verbose),
         )  # fmt: skip
+
+    def _validation_constant(self) -> float:
+        """The same for the loss on the rows held out, in which each row counts alike."""
+        return self.e._constant(Rows(self.held.X, self.held.y)) if self.held else 0.0
 
     @contextlib.contextmanager
     def _judging(self) -> Iterator[Callable[[Epoch], float] | None]:
@@ -221,7 +240,8 @@ class _Training:
             with OfOutputs(e.network_, held.X, e._figure(held)) as score:
                 yield score
         elif isinstance(e.scoring, str) and e.scoring == "loss":
-            yield lambda epoch: -epoch.history["val_loss"][-1]
+            constant = self._validation_constant()
+            yield lambda epoch: -(epoch.history["val_loss"][-1] + constant)
         else:
             e._judged = held.X  # which is not to be checked anew after each epoch
             try:
@@ -264,7 +284,7 @@ class _Training:
         e, known = self.e, self.e._progressed
         e._stopped, e.stopped_ = stopping.stopped, result.stopped
         e._state = None if isinstance(self.optimizer, LBFGS) else result.state
-        over = stopping.stopped or not self.incremental
+        over = result.stopped != "epochs" or not self.incremental
         if self.early and over and known.best_vector is not None:
             e.network_.vector[:] = known.best_vector
         show(e)
@@ -285,7 +305,7 @@ class _Training:
 
     def _last_rate(self) -> float:
         state = self.e._state
-        if state is None:
+        if state is None or isinstance(self.optimizer, LBFGS):
             return float(self.e.learning_rate_init)
         at = Steps(np.array([state.step]), self.per_epoch, self.count, state.horizon or 1)
         if self.by_sgd and self.e.learning_rate == "invscaling":

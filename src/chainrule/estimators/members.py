@@ -13,7 +13,13 @@ from chainrule.estimators.validation import Rows
 from chainrule.training.callbacks import Callback
 from chainrule.training.ensemble import side_by_side
 
-SEEN = ("classes_", "_labels", "_columns", "n_features_in_")  # of the data, by checking them
+SEEN = (
+    "classes_",
+    "_labels",
+    "_columns",
+    "n_features_in_",
+    "feature_names_in_",
+)  # of the data, by checking them
 
 
 def fit_members(
@@ -57,7 +63,7 @@ def _members(estimator: Any) -> list[Any]:
     members = []
     for _ in range(estimator.n_estimators):
         member = clone(estimator)
-        seed = int(random.randint(np.iinfo(np.int32).max))
+        seed = int(random.randint(fitting.SEEDS))
         members.append(member.set_params(n_estimators=1, n_jobs=1, random_state=seed))
     return members
 

@@ -11,19 +11,15 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from chainrule.activations import Activation
 from chainrule.checks import real_number
+from chainrule.interchange import from_sklearn
 from chainrule.layers import BatchNorm, Dense, Dropout, Layer
 from chainrule.losses import Loss
 from chainrule.losses import find as find_loss
-from chainrule.optimizers import (
-    OPTIMIZERS,
-    AdamHat,
-    GradientDescent,
-    Momentum,
-    Nesterov,
-    Optimizer,
-)
+from chainrule.optimizers import AdamHat, GradientDescent, Momentum, Nesterov, Optimizer
+from chainrule.optimizers import named as named_optimizer
 from chainrule.penalties import L2, Clip, Penalty
-from chainrule.schedules import SCHEDULES, InverseScaling, Schedule, Steps
+from chainrule.schedules import InverseScaling, Schedule, Steps
+from chainrule.schedules import named as named_schedule
 from chainrule.training.quasi_newton import LBFGS
 
 AT_LEAST_0 = Interval(Real, 0, None, closed="left")
@@ -71,7 +67,7 @@ CONSTRAINTS: dict[str, Any] = {
 
 #: scikit-learn's names of losses and activations, and ours where they differ.
 LOSSES = {"squared_error": "mse"}
-OUTPUTS = {"linear": "identity", "exponential": "exp"}
+OUTPUTS = {ours: theirs for theirs, ours in from_sklearn.OUTPUTS.items()}
 
 
 @contextlib.contextmanager
@@ -154,6 +150,16 @@ def hidden_layers(estimator: Any) -> list[Layer]:
     return layers
 
 
+def activation_of(name: Any) -> Activation:
+    """The activation of a parameter that is one for all layers.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    with said_of("activation"):
+        return Dense(2, name).output_activations()[0]
+
+
 def loss_of(name: Any) -> Loss:
     """The loss of a parameter, in scikit-learn's name or ours.
 
@@ -177,19 +183,8 @@ def optimizer_of(estimator: Any, rate: Any) -> Optimizer | LBFGS:
         raise ValueError("schedule cannot be used with L-BFGS, which sets its own steps")
     schedule = estimator.schedule
     if isinstance(schedule, str):
-        if schedule not in SCHEDULES:
-            raise ValueError(
-                f"unknown schedule {schedule!r}; there are {', '.join(sorted(SCHEDULES))}"
-            )
-        schedule = _schedule_from(schedule, float(estimator.learning_rate_init))
+        schedule = named_schedule(schedule, float(estimator.learning_rate_init))
     return replace(optimizer, learning_rate=schedule)
-
-
-def _schedule_from(name: str, rate: float) -> Schedule:
-    try:
-        return SCHEDULES[name](rate)
-    except TypeError:
-        raise ValueError(f"the schedule {name!r} has values of its own: give it itself") from None
 
 
 def _named_or_solver(estimator: Any, rate: Any) -> Optimizer | LBFGS:
@@ -208,10 +203,7 @@ def _named_or_solver(estimator: Any, rate: Any) -> Optimizer | LBFGS:
         if e.momentum == 0:
             return GradientDescent(rate)
         return (Nesterov if e.nesterovs_momentum else Momentum)(rate, float(e.momentum))
-    if name not in OPTIMIZERS:
-        known = ", ".join(sorted([*OPTIMIZERS, LBFGS.name]))
-        raise ValueError(f"unknown optimizer {name!r}; there are {known}")
-    return OPTIMIZERS[name](learning_rate=rate)
+    return named_optimizer(name, LBFGS)(learning_rate=rate)
 
 
 def is_stochastic(estimator: Any) -> bool:
@@ -235,10 +227,8 @@ def inverse_scaled(estimator: Any, seen: int) -> float:
     return max(float(estimator.learning_rate_init / divisor), float(np.finfo(np.float64).tiny))
 
 
-def rate_at(optimizer: Optimizer | LBFGS, step: int, at: Steps) -> float:
+def rate_at(optimizer: Optimizer, step: int, at: Steps) -> float:
     """The rate after some steps, as scikit-learn's optimizers report theirs."""
-    if isinstance(optimizer, LBFGS):
-        return 1.0
     rate = optimizer.learning_rate
     value = float(rate.values(at)[0]) if isinstance(rate, Schedule) else float(rate)
     if isinstance(optimizer, AdamHat) and step:
@@ -258,7 +248,8 @@ def penalty_of(estimator: Any, weights: np.ndarray | None) -> Penalty | None:
     if weights is not None and weights.any():
         with np.errstate(over="ignore"):
             alpha /= float(weights.mean())
-    return L2(alpha, per_example=True)
+    with said_of("alpha"):
+        return L2(alpha, per_example=True)
 
 
 def check_class_weight(weights: Mapping[Any, Any]) -> None:
@@ -322,8 +313,10 @@ def check_together(estimator: Any) -> None:
         raise ValueError(f"callbacks must be a list of functions of an Epoch, not {e.callbacks!r}")
     threads_of(e.n_jobs)
     optimizer_of(e, float(e.learning_rate_init))
-    if isinstance(e.scoring, str):
+    if isinstance(e.scoring, str) and e.scoring != "loss":
         scorer_of(e.scoring)
+    if isinstance(e.activation, str):
+        activation_of(e.activation)
 
 
 def _is_layer(layer: Any) -> bool:
@@ -335,13 +328,11 @@ def _is_callback(callback: Any) -> bool:
 
 
 def scorer_of(name: str) -> Any:
-    """What computes a score: a scorer of scikit-learn, or None for the negative loss.
+    """The scorer of scikit-learn of a name.
 
     Raises:
-        ValueError: if there is none of that name.
+        ValueError: if there is none.
     """
-    if name == "loss":
-        return None
     from sklearn.metrics import get_scorer
 
     with said_of("scoring"):

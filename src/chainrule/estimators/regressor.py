@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
 from chainrule.activations import activations
+from chainrule.data import mean_one
 from chainrule.estimators import parameters
 from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.validation import Rows, r2
@@ -212,7 +213,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         activation = "linear" if loss.accepts(activations["linear"]) else "exponential"
         return self._columns.targets * loss.outputs_per_target, activation
 
-    def _checked_targets(self, y: np.ndarray, first: bool, incremental: bool) -> np.ndarray:
+    def _checked_targets(
+        self, y: np.ndarray, first: bool, incremental: bool, classes: Any
+    ) -> np.ndarray:
         targets = self._later_targets(y)
         columns = targets.shape[1]
         if first or not hasattr(self, "_columns"):
@@ -240,10 +243,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _constant(self, rows: Rows) -> float:
         """The Poisson loss is half the deviance: what it has over −ln likelihood is constant."""
-        if self.loss != "poisson":
+        if self._loss().name != "poisson":
             return 0.0
         of_rows = (xlogy(rows.y, rows.y) - rows.y).sum(axis=1)
-        return float(np.average(of_rows, weights=rows.weights))
+        weights = None if rows.weights is None else mean_one(rows.weights)
+        return float(np.average(of_rows, weights=weights))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

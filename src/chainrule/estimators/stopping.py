@@ -53,6 +53,7 @@ class Stopping:
         by_score: whether the score decides, and not only is noted.
         adaptive: the initial rate, if the rate is to be divided before the training ends.
         constant: what a reported loss has over the one that is differentiated.
+        validation_constant: the same for the rows to judge by.
         verbose: whether to print each epoch.
     """
 
@@ -61,11 +62,13 @@ class Stopping:
     def __init__(
         self, progressed: Progressed, *, tol: float, patience: float, rows: int,
         score: Callable[[Epoch], float] | None = None, by_score: bool = False,
-        adaptive: float | None = None, constant: float = 0.0, verbose: bool = False,
+        adaptive: float | None = None, constant: float = 0.0,
+        validation_constant: float = 0.0, verbose: bool = False,
     ) -> None:  # fmt: skip
         self.progressed, self.tol, self.patience, self.rows = progressed, tol, patience, rows
         self._score, self._by_score, self._adaptive = score, by_score, adaptive
-        self._constant, self._verbose = constant, verbose
+        self._constant, self._validation_constant = constant, validation_constant
+        self._verbose = verbose
         self.epochs = 0
         self.stopped = False
 
@@ -91,7 +94,9 @@ class Stopping:
         if self._verbose:
             print(f"Iteration {self.epochs}, loss = {losses[-1]:.8f}")
         if "val_loss" in epoch.history:
-            known.validation_losses.append(epoch.history["val_loss"][-1] + self._constant)
+            known.validation_losses.append(
+                epoch.history["val_loss"][-1] + self._validation_constant
+            )
         if self._score:
             self._note_score(self._score(epoch), epoch.network.vector)
         if not self._by_score:
@@ -125,16 +130,15 @@ class Stopping:
             f"{what} did not improve more than tol={self.tol:f} for {self.patience:g} "
             "consecutive epochs."
         )
-        advice = " Stopping."
+        self.stopped, advice = True, " Stopping."
         if self._adaptive is not None:
             rate = reduced(self._adaptive, self.progressed.reductions)
             if rate > SMALLEST_RATE:
                 self.progressed.reductions += 1
                 self.progressed.waiting = 0
-                advice = f" Setting learning rate to {rate / 5:f}"
+                self.stopped, advice = False, f" Setting learning rate to {rate / 5:f}"
             else:
                 advice = " Learning rate too small. Stopping."
-        self.stopped = "Stopping" in advice
         if self._verbose:
             print(reason + advice)
         return reason if self.stopped else None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data import mean_one
 from chainrule.estimators.parameters import said_of
 from chainrule.network import Network
 from chainrule.prediction import Predictor
@@ -96,6 +97,7 @@ def accuracy(
     decided: Callable[[np.ndarray], np.ndarray], y: np.ndarray, weights: np.ndarray | None
 ) -> Callable[[np.ndarray], float]:
     """The share of the rows, or of their weight, that is decided as in y; all columns of a row."""
+    weights = None if weights is None else mean_one(weights)
 
     def figure(outputs: np.ndarray) -> float:
         right = decided(outputs) == y
@@ -108,6 +110,7 @@ def accuracy(
 def r2(y: np.ndarray, weights: np.ndarray | None) -> Callable[[np.ndarray], float]:
     """R², the mean over the columns; a column that does not vary has 1 if met, else 0."""
     y = y.astype(np.float64)
+    weights = None if weights is None else mean_one(weights)
     with np.errstate(over="ignore", invalid="ignore"):
         means = np.average(y, axis=0, weights=weights)
         spread = np.average((y - means) ** 2, axis=0, weights=weights)

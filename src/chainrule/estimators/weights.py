@@ -5,10 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import activations
+from chainrule.activations import Activation
+from chainrule.interchange.parts import shown_paths
 from chainrule.network import Network
 
+LOGISTIC = activations.find("logistic")
 
-def draw(network: Network, activations: Sequence[Any], random: np.random.RandomState) -> None:
+
+def draw(network: Network, entries: Sequence[Activation], random: np.random.RandomState) -> None:
     """Set weights and biases of the dense layers to what scikit-learn starts from.
 
     W and b of a layer from i to o units are uniform in ±√(6 / (i + o)), or ±√(2 / (i + o)) for
@@ -16,25 +21,18 @@ def draw(network: Network, activations: Sequence[Any], random: np.random.RandomS
 
     Args:
         network: whose parameters are set.
-        activations: the names, one for each dense layer.
+        entries: the activations, one for each dense layer.
         random: what draws.
 
     Source: Glorot, Bengio, 2010; scikit-learn's MLP, which draws the biases as well.
     """
-    matrices, biases = names(network)
-    for name, bias, activation in zip(matrices, biases, activations, strict=True):
+    matrices, biases = shown_paths(network.places)
+    for name, bias, activation in zip(matrices, biases, entries, strict=True):
         shape = network.parameters[name].shape
-        factor = 2.0 if activation in ("logistic", "sigmoid") else 6.0
+        factor = 2.0 if activation == LOGISTIC else 6.0
         bound = np.sqrt(factor / sum(shape))
         network.parameters[name] = random.uniform(-bound, bound, shape)
         network.parameters[bias] = random.uniform(-bound, bound, shape[1])
-
-
-def names(network: Network) -> tuple[list[str], list[str]]:
-    """The paths of the weight matrices and of the biases of all dense layers."""
-    matrices = [path for path in network.places if path.rpartition(".")[2] == "W"]
-    biases = [path for path in network.places if path.rpartition(".")[2] == "b"]
-    return matrices, biases
 
 
 class Shown:
@@ -48,8 +46,9 @@ class Shown:
     """
 
     def __init__(self, network: Network) -> None:
-        self._names = [name for group in names(network) for name in group]
-        self._matrices = len(names(network)[0])
+        matrices, biases = shown_paths(network.places)
+        self._names = [*matrices, *biases]
+        self._matrices = len(matrices)
         self._network = network
         self._vector = network.vector
         self._views = [network.parameters[name] for name in self._names]

@@ -23,7 +23,7 @@ from chainrule.engine.timing import REPEATS, seconds_of_call
 from chainrule.glass.operations import bytes_moved, operations
 from chainrule.lowering import lower
 from chainrule.network import Network
-from chainrule.optimizers import OPTIMIZERS, Adam, Optimizer
+from chainrule.optimizers import Adam, Optimizer, named
 
 LIMIT_SIZE = 1024  # rows and columns of the product that gives the limit
 WIDEST = 48  # characters of an equation in a table
@@ -343,7 +343,4 @@ def _random_data(network: Network, rows: int) -> dict[str, np.ndarray]:
 def _optimizer(optimizer: Optimizer | str | None) -> Optimizer:
     if isinstance(optimizer, Optimizer):
         return optimizer
-    name = Adam.name if optimizer is None else optimizer
-    if not isinstance(name, str) or name not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {name!r}; there are {', '.join(sorted(OPTIMIZERS))}")
-    return OPTIMIZERS[name]()  # type: ignore[call-arg]
+    return Adam() if optimizer is None else named(optimizer)()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chainrule.interchange.parts import Parts, real_array
+from chainrule.interchange.parts import Parts, real_array, shown_paths
 from chainrule.layers import Dense, Layer
 
 ATTRIBUTES = ("activation", "loss", "coefs_", "intercepts_", "out_activation_")
@@ -42,8 +42,8 @@ def _of_network(fitted: Any) -> Parts:
     """
     network = fitted.network_
     values = dict(network.parameters)
-    for name, kind in (("coefs_", "W"), ("intercepts_", "b")):
-        paths, shown = [path for path in values if path.endswith(f".{kind}")], getattr(fitted, name)
+    for name, paths in zip(("coefs_", "intercepts_"), shown_paths(values), strict=True):
+        shown = getattr(fitted, name)
         if len(paths) != len(shown):
             raise ValueError(
                 f"{name} must hold {len(paths)} arrays for its network_, not {len(shown)}"

@@ -55,10 +55,9 @@ class _Stack:
         self.columns: int | None = None
         self.before = "nothing"
 
-    def add(self, kind: str, layer: Layer, *arrays: np.ndarray) -> None:
+    def add(self, layer: Layer, *arrays: np.ndarray) -> None:
         self.layers.append(layer)
         self.arrays += arrays
-        self.before = kind
         if self.columns is not None:
             self.columns = layer.outputs(self.columns)
 
@@ -69,7 +68,7 @@ class _Stack:
         self.columns = columns
         self.inputs = columns if self.inputs is None else self.inputs
 
-    def activate(self, kind: str, activation: Activation) -> None:
+    def activate(self, activation: Activation) -> None:
         """Give the last layer its activation."""
         last = self.layers[-1] if self.layers else None
         if self.before != "Linear" or not isinstance(last, Dense):
@@ -79,19 +78,20 @@ class _Stack:
                 + (fused if self.before == "BatchNorm1d" else "")
             )
         self.layers[-1] = replace(last, activation=str(activation))
-        self.before = kind
 
 
 def _add(stack: _Stack, kind: str, module: Any) -> None:
     if kind in PASSED:
         PASSED[kind](module)
-    elif kind in ACTIVATIONS:
-        stack.activate(kind, ACTIVATIONS[kind](module))
+        return
+    if kind in ACTIVATIONS:
+        stack.activate(ACTIVATIONS[kind](module))
     elif kind in LAYERS:
         LAYERS[kind](stack, module)
     else:
         known = ", ".join(sorted([*LAYERS, *ACTIVATIONS, *PASSED]))
         raise ValueError(f"it has no counterpart here, and what has one is {known}")
+    stack.before = kind
 
 
 # ------------------------------------------------------------------ modules that do nothing
@@ -181,9 +181,9 @@ def _linear(stack: _Stack, module: Any) -> None:
     inputs, units = W.shape
     stack.take(inputs)
     if module.bias is None:
-        stack.add("Linear", Dense(units, bias=False), W)
+        stack.add(Dense(units, bias=False), W)
     else:
-        stack.add("Linear", Dense(units), W, _array(module, "bias", units))
+        stack.add(Dense(units), W, _array(module, "bias", units))
 
 
 def _prelu(stack: _Stack, module: Any) -> None:
@@ -192,7 +192,7 @@ def _prelu(stack: _Stack, module: Any) -> None:
         raise ValueError("it must follow a Linear, so that the number of its slopes is known")
     slopes = np.repeat(slopes, stack.columns or 1) if slopes.size == 1 else slopes
     stack.take(slopes.size)
-    stack.add("PReLU", PReLU(), slopes)
+    stack.add(PReLU(), slopes)
 
 
 def _batch_norm(stack: _Stack, module: Any) -> None:
@@ -204,7 +204,6 @@ def _batch_norm(stack: _Stack, module: Any) -> None:
     columns = mean.size
     stack.take(columns)
     stack.add(
-        "BatchNorm1d",
         BatchNorm(module.momentum, module.eps),
         _learnt(module, "weight", columns, 1),
         _learnt(module, "bias", columns, 0),
@@ -222,7 +221,6 @@ def _layer_norm(stack: _Stack, module: Any) -> None:
     columns = int(module.normalized_shape[0])
     stack.take(columns)
     stack.add(
-        "LayerNorm",
         LayerNorm(module.eps),
         _learnt(module, "weight", columns, 1),
         _learnt(module, "bias", columns, 0),
@@ -234,6 +232,6 @@ LAYERS: dict[str, Callable[[_Stack, Any], None]] = {
     "PReLU": _prelu,
     "BatchNorm1d": _batch_norm,
     "LayerNorm": _layer_norm,
-    "Dropout": lambda stack, module: stack.add("Dropout", Dropout(module.p)),
-    "AlphaDropout": lambda stack, module: stack.add("AlphaDropout", AlphaDropout(module.p)),
+    "Dropout": lambda stack, module: stack.add(Dropout(module.p)),
+    "AlphaDropout": lambda stack, module: stack.add(AlphaDropout(module.p)),
 }

@@ -1,6 +1,6 @@
 """What a foreign network is read as: all that :class:`chainrule.Network` is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,16 @@ class Parts:
     def dtype(self) -> str:
         """The wider one of the arrays' types."""
         return np.result_type(*self.arrays).name
+
+
+def shown_paths(paths: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Among the paths of parameters those that ``coefs_`` and ``intercepts_`` stand for.
+
+    >>> shown_paths(["dense1.W", "dense1.b", "batch_norm1.gamma"])
+    (['dense1.W'], ['dense1.b'])
+    """
+    of = {kind: [path for path in paths if path.endswith(f".{kind}")] for kind in "Wb"}
+    return of["W"], of["b"]
 
 
 def real_array(what: str, value: Any, *shape: int | None) -> np.ndarray:

@@ -5,23 +5,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.activations import Activation, activations
+from chainrule.interchange import from_sklearn
 from chainrule.layers import AlphaDropout, Dense, Dropout, GaussianNoise
 
 if TYPE_CHECKING:
     from chainrule.network import Network
 
-HIDDEN = {
-    activations[name]: theirs
-    for name, theirs in {
-        "linear": "identity", "logistic": "logistic", "tanh": "tanh", "relu": "relu",
-    }.items()
-}  # fmt: skip
-OUTPUTS = {
-    activations[name]: theirs
-    for name, theirs in {
-        "linear": "identity", "logistic": "logistic", "softmax": "softmax", "exponential": "exp",
-    }.items()
-}  # fmt: skip
+HIDDEN = {activations[ours]: theirs for theirs, ours in from_sklearn.HIDDEN.items()}
+OUTPUTS = {activations[ours]: theirs for theirs, ours in from_sklearn.OUTPUTS.items()}
 SILENT = (Dropout, AlphaDropout, GaussianNoise)  # in prediction they pass on what they are given
 
 

@@ -151,6 +151,22 @@ def register(optimizer: Class) -> Class:
     return optimizer
 
 
+def named(name: Any, *others: Any) -> Any:
+    """The class of an optimizer by its name.
+
+    Args:
+        name: or alias, of :data:`OPTIMIZERS`.
+        others: further classes that have a name and are none of them.
+
+    Raises:
+        ValueError: that lists the names, for another one.
+    """
+    known = OPTIMIZERS | {other.name: other for other in others}
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(f"unknown optimizer {name!r}; there are {', '.join(sorted(known))}")
+    return known[name]
+
+
 def from_dict(data: Mapping[str, Any]) -> Optimizer:
     """The optimizer of a specification.
 
@@ -159,9 +175,8 @@ def from_dict(data: Mapping[str, Any]) -> Optimizer:
     """
     options = dict(data)
     name = options.pop("optimizer", None)
-    if not isinstance(name, str) or name not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {name!r}; there are {', '.join(sorted(OPTIMIZERS))}")
+    entry = named(name)
     try:
-        return OPTIMIZERS[name](**{key: from_data(value) for key, value in options.items()})
+        return entry(**{key: from_data(value) for key, value in options.items()})
     except TypeError as error:
         raise ValueError(f"the optimizer {name!r} cannot be read: {error}") from None

@@ -24,6 +24,7 @@ from chainrule.schedules.entry import (
     as_data,
     from_dict,
     initial,
+    named,
     register,
 )
 from chainrule.schedules.waves import Cosine, CosLog4, FlatCosine, OneCycle, Warmup
@@ -31,5 +32,5 @@ from chainrule.schedules.waves import Cosine, CosLog4, FlatCosine, OneCycle, War
 __all__ = [
     "SCHEDULES", "Constant", "CosLog4", "Cosine", "Exponential", "FlatCosine", "InverseScaling",
     "OneCycle", "ReduceOnPlateau", "Schedule", "StepDecay", "Steps", "Warmup", "amount",
-    "as_data", "from_dict", "initial", "register",
+    "as_data", "from_dict", "initial", "named", "register",
 ]  # fmt: skip

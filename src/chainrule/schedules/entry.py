@@ -119,6 +119,24 @@ def register(entry: type[Schedule]) -> type[Schedule]:
     return entry
 
 
+def named(name: Any, initial: float) -> Schedule:
+    """The schedule of a name that needs no values but the first.
+
+    Raises:
+        ValueError: for an unknown name, or one that has to be given more.
+    """
+    try:
+        return _entry(name)(initial)
+    except TypeError:
+        raise ValueError(f"the schedule {name!r} has values of its own: give it itself") from None
+
+
+def _entry(name: Any) -> type[Schedule]:
+    if not isinstance(name, str) or name not in SCHEDULES:
+        raise ValueError(f"unknown schedule {name!r}; there are {', '.join(sorted(SCHEDULES))}")
+    return SCHEDULES[name]
+
+
 def from_dict(data: Any) -> Any:
     """The schedule that :meth:`Schedule.to_dict` wrote; anything else as it is.
 
@@ -129,9 +147,8 @@ def from_dict(data: Any) -> Any:
         return data
     options = dict(data)
     name = options.pop("schedule")
-    if not isinstance(name, str) or name not in SCHEDULES:
-        raise ValueError(f"unknown schedule {name!r}; there are {', '.join(sorted(SCHEDULES))}")
+    entry = _entry(name)
     try:
-        return SCHEDULES[name](**{key: from_dict(value) for key, value in options.items()})
+        return entry(**{key: from_dict(value) for key, value in options.items()})
     except TypeError as error:
         raise ValueError(f"the schedule {name!r} cannot be read: {error}") from None

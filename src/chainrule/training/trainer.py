@@ -20,7 +20,7 @@ from chainrule.engine.dtypes import REALS
 from chainrule.engine.executor import Executor, NotFiniteError
 from chainrule.lowering import lower
 from chainrule.network import Network
-from chainrule.optimizers import OPTIMIZERS, Adam, Optimizer
+from chainrule.optimizers import Adam, Optimizer, named
 from chainrule.penalties import Clip, MaxNorm, Penalty
 from chainrule.schedules import initial
 from chainrule.training.callbacks import Callback, Callbacks
@@ -226,12 +226,7 @@ def _optimizer(
     if optimizer is None:
         return state.optimizer if state else Adam()
     if isinstance(optimizer, str):
-        known: dict[str, type[Any]] = OPTIMIZERS | {LBFGS.name: LBFGS}
-        if optimizer not in known:
-            raise ValueError(
-                f"unknown optimizer {optimizer!r}; there are {', '.join(sorted(known))}"
-            )
-        optimizer = known[optimizer]()
+        optimizer = named(optimizer, LBFGS)()
     if not isinstance(optimizer, Optimizer | LBFGS):
         raise ValueError(f"an optimizer is a specification or a name, not {optimizer!r}")
     if state and type(state.optimizer) is not type(optimizer):
