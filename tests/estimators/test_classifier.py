@@ -13,33 +13,38 @@ OF_CLASSES = ["log_loss"] + [
     loss.name for loss in losses
     if loss.outputs_per_target == 1 and loss.predicts in ("targets", "scores")
 ]  # fmt: skip
+#: Every loss with every kind of labels that it takes.
+SUITED = pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (name, kind) for name in OF_CLASSES for kind in LABELS
+        if name == "log_loss" or kind == "three classes" or not losses[name].distribution
+    ],
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", LABELS)
-@pytest.mark.parametrize("name", OF_CLASSES)
+@SUITED
 def test_every_loss_of_classes_learns_every_kind_of_labels(name, kind):
     y = LABELS[kind]
     clf = classifier(loss=name, max_iter=150, learning_rate_init=0.02, n_iter_no_change=150)
-    if name != "log_loss" and losses[name].distribution and kind != "three classes":
-        with pytest.raises(ValueError, match="is for three classes and more: use 'log_loss'"):
-            clf.fit(X, y)
-        return
     clf.fit(X, y)
     assert clf.loss_ < clf.loss_curve_[0]
     assert clf.predict(X).shape == y.shape
-    if name == "rss":  # whose gradient is not divided by the rows
-        return
-    assert clf.score(X, y) > 0.7
+    # A sum over the batch takes steps so many times larger.
+    assert clf.score(X, y) > (0.7 if name == "log_loss" or losses[name].mean else 0.5)
 
 
-@pytest.mark.parametrize("kind", LABELS)
-@pytest.mark.parametrize("name", OF_CLASSES)
+@pytest.mark.parametrize("kind", [kind for kind in LABELS if kind != "three classes"])
+@pytest.mark.parametrize("name", [loss.name for loss in losses if loss.distribution])
+def test_a_distribution_over_classes_is_for_three_and_more(name, kind):
+    with pytest.raises(ValueError, match="is for three classes and more: use 'log_loss'"):
+        classifier(loss=name).fit(X, LABELS[kind])
+
+
+@SUITED
 def test_only_scores_have_no_probabilities(name, kind):
-    clf = classifier(loss=name)
-    if name != "log_loss" and losses[name].distribution and kind != "three classes":
-        return
-    clf.fit(X, LABELS[kind])
-    if name == "hinge":
+    clf = classifier(loss=name).fit(X, LABELS[kind])
+    if name != "log_loss" and losses[name].predicts == "scores":
         assert not hasattr(clf, "predict_proba")
         assert not hasattr(clf, "predict_log_proba")
         return
@@ -62,10 +67,12 @@ def test_hinge_decides_at_zero():
     assert ((scores > 0) & (scores < 0.5)).any()
 
 
-@pytest.mark.parametrize("loss", ["focal", "focal(0.5)", losses["focal"]], ids=str)
-def test_a_loss_may_have_a_parameter_or_be_an_object(loss):
-    clf = classifier(loss=loss).fit(X, THREE)
-    same(clf, classifier(loss=loss).fit(X, THREE))
+def test_a_loss_may_have_a_parameter_or_be_an_object():
+    plain = classifier(loss="focal").fit(X, THREE)
+    same(classifier(loss=losses["focal"]).fit(X, THREE), plain)
+    sharper = classifier(loss="focal(0.5)").fit(X, THREE)
+    same(classifier(loss=losses["focal"](0.5)).fit(X, THREE), sharper)
+    assert sharper.loss_ > 1.5 * plain.loss_
 
 
 def test_a_probability_of_zero_has_a_logarithm_without_a_warning():

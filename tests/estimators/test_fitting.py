@@ -3,6 +3,7 @@
 import os
 import signal
 import warnings
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -230,7 +231,8 @@ def test_the_attributes_are_scikit_learns():
             for attribute, value in vars(them).items():
                 if attribute.endswith("_") and not attribute.startswith("_"):
                     mine = getattr(ours, attribute)
-                    assert type(mine) is type(value) or np.isscalar(value), attribute
+                    numbers = isinstance(mine, Real) and isinstance(value, Real)
+                    assert type(mine) is type(value) or numbers, attribute
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
@@ -325,3 +327,16 @@ def test_before_a_fit_there_is_nothing_to_predict():
         for rows in (X, X[:1]):
             with pytest.raises(NotFittedError, match="is not fitted yet"):
                 estimator.predict(rows)
+
+
+def test_lbfgs_has_no_batches_to_clip(recwarn):
+    classifier(solver="lbfgs", batch_size=500, max_iter=500).fit(X, BINARY)
+    assert not [w for w in recwarn if "batch_size" in str(w.message)]
+
+
+@pytest.mark.parametrize("call", ["fit", "partial_fit"])
+def test_weights_whose_outputs_overflow_are_refused(call):
+    """They are finite themselves, as the last step was too large and none comes after it."""
+    reg = regressor(learning_rate_init=1e300, max_iter=1, batch_size=len(X))
+    with pytest.raises(ValueError, match="non-finite parameter weights"):
+        getattr(reg, call)(X, NUMBERS)

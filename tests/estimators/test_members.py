@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from tests.estimators.data import BINARY, LABELS, NUMBERS, THREE, X, classifier, regressor, same
@@ -141,3 +142,15 @@ def test_a_fit_that_fails_leaves_the_networks_of_the_last():
     with pytest.raises(ValueError, match="threshold"):
         reg.set_params(activation="threshold").fit(X, NUMBERS)
     np.testing.assert_array_equal(reg.predict(X), before)
+
+
+def test_a_member_knows_the_names_of_a_frame(recwarn):
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    clf = classifier(n_estimators=2).fit(frame, BINARY)
+    clf.estimators_[0].predict(frame)
+    assert not [w for w in recwarn if "feature names" in str(w.message)]
+
+
+def test_one_network_has_no_spread():
+    with pytest.raises(ValueError, match="return_std needs n_estimators of 2 and more"):
+        classifier().fit(X, BINARY).predict_proba(X, return_std=True)

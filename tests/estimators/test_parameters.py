@@ -64,7 +64,8 @@ REFUSED = [
     ({"loss": "quantile"}, "is not one of classes: use MLPRegressor"),
     ({"loss": "cross_entropy"}, "is for three classes and more: use 'log_loss'"),
     ({"class_weight": "fair"}, "'class_weight' parameter"),
-    ({"class_weight": {7: 1.0, 9: 2.0}}, "class"),
+    ({"class_weight": {7: 1.0, 9: 2.0}}, r"The classes, \[0, 1\], are not in class_weight"),
+    ({"hidden_layer_sizes": (), "activation": "relux"}, "unknown activation 'relux'"),
 ]
 
 
@@ -265,11 +266,16 @@ def test_without_a_random_state_every_training_is_another():
 
 
 def test_shuffles_differ_from_seed_to_seed_and_may_be_left_out():
-    weights = [
-        classifier(shuffle=shuffle, max_iter=2, random_state=0).fit(X, BINARY).coefs_[0]
-        for shuffle in (True, False)
-    ]
-    assert not np.array_equal(*weights)
+    start = classifier(max_iter=1).fit(X, BINARY)
+    weights = []
+    for shuffle, seed in ((True, 0), (True, 1), (False, 0), (False, 1)):
+        clf = classifier(shuffle=shuffle, max_iter=2, random_state=seed, warm_start=True)
+        clf.coefs_ = [array.copy() for array in start.coefs_]  # not those of the seed
+        clf.intercepts_ = [array.copy() for array in start.intercepts_]
+        weights.append(clf.fit(X, BINARY).coefs_[0])
+    assert not np.array_equal(weights[0], weights[1])
+    assert not np.array_equal(weights[0], weights[2])
+    np.testing.assert_array_equal(weights[2], weights[3])
 
 
 def test_several_labels_have_no_class_weight():

@@ -5,7 +5,10 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from tests.estimators.data import BINARY, NUMBERS, THREE, X, classifier, regressor, same
+
+from chainrule.estimators import fitting
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -129,6 +132,27 @@ def test_early_stopping_in_partial_fit_says_when_it_is_over():
     assert clf.score(X[:20], THREE[:20]) == clf.best_validation_score_
 
 
+@pytest.mark.parametrize("ending", ["a callback", "divergence"])
+def test_the_best_weights_are_back_whatever_ends_a_partial_fit(ending):
+    clf = classifier(early_stopping=True, n_iter_no_change=99, learning_rate_init=0.05)
+    judge = {"X_val": X[:20], "y_val": THREE[:20]}
+    for _ in range(30):
+        clf.partial_fit(X[20:], THREE[20:], classes=[0, 1, 2], **judge)
+    rarest = np.argmin(np.bincount(THREE[:20]))
+    clf.set_params(learning_rate_init=2.0)  # away from the best
+    clf.partial_fit(X[20:], np.full(len(X) - 20, rarest), **judge)
+    assert clf.score(X[:20], THREE[:20]) < clf.best_validation_score_
+    if ending == "a callback":
+        clf.set_params(callbacks=[lambda _: "enough"]).partial_fit(X[20:], THREE[20:], **judge)
+        assert clf.stopped_ == "enough"
+    else:
+        clf.set_params(learning_rate_init=1e200)
+        with pytest.warns(ConvergenceWarning, match="the weights of the best epoch are kept"):
+            clf.partial_fit(X[20:] * 1e150, THREE[20:], **judge)
+        assert clf.stopped_.startswith("diverged")
+    assert clf.score(X[:20], THREE[:20]) == clf.best_validation_score_
+
+
 def test_partial_fits_with_early_stopping_are_the_epochs_of_a_fit():
     whole = classifier(early_stopping=True, max_iter=6, batch_size=8)
     whole.fit(X[20:], THREE[20:], X_val=X[:20], y_val=THREE[:20])
@@ -164,6 +188,19 @@ def test_a_warm_start_goes_on_bit_for_bit(case):
     assert twice.t_ == once.t_ == 10 * len(X)
     assert twice._optimizer.learning_rate == once._optimizer.learning_rate
     assert twice._no_improvement_count == once._no_improvement_count
+
+
+def test_invscaling_goes_on_where_the_kind_of_optimizer_changes(monkeypatch):
+    clf = classifier(solver="sgd", learning_rate="invscaling", warm_start=True, max_iter=5)
+    clf.fit(X, THREE)
+    used, train = [], fitting.train
+    monkeypatch.setattr(
+        fitting, "train", lambda *a, optimizer, **k: used.append(optimizer) or
+        train(*a, optimizer=optimizer, **k),
+    )  # fmt: skip
+    clf.set_params(momentum=0).fit(X, THREE)
+    assert used[0].learning_rate.start == 5 * len(X)
+    assert clf._optimizer.learning_rate == pytest.approx(0.001 / (1 + 10 * len(X)) ** 0.5)
 
 
 @pytest.mark.parametrize("case", GOING_ON)

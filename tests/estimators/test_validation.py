@@ -3,14 +3,19 @@
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.datasets import make_multilabel_classification
-from sklearn.metrics import accuracy_score, f1_score, log_loss, make_scorer, r2_score
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    log_loss,
+    make_scorer,
+    mean_poisson_deviance,
+    r2_score,
+)
 from sklearn.model_selection import train_test_split
 from tests.estimators.data import (
     BINARY,
     LABELS,
     NUMBERS,
-    RNG,
     SEVERAL,
     THREE,
     X,
@@ -19,8 +24,9 @@ from tests.estimators.data import (
     same,
 )  # fmt: skip
 
-import chainrule as cr
+from chainrule.estimators import fitting
 from chainrule.estimators.validation import accuracy, r2
+from chainrule.losses import losses
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -40,10 +46,20 @@ def test_the_validation_loss_is_the_mean_loss_of_the_rows():
     clf = classifier(alpha=0).fit(X[A], THREE[A], X_val=X[B], y_val=THREE[B])
     expected = log_loss(THREE[B], clf.predict_proba(X[B]), labels=[0, 1, 2])
     assert clf.validation_loss_curve_[-1] == pytest.approx(expected)
-    counts = RNG.poisson(2, len(X))
-    reg = regressor(loss="poisson", alpha=0).fit(X[A], counts[A], X_val=X[A], y_val=counts[A])
-    reg.partial_fit(X[A], counts[A], X_val=X[B], y_val=counts[B])
-    assert len(reg.validation_loss_curve_) == 5
+
+
+@pytest.mark.parametrize("loss", ["poisson", losses["poisson"]], ids=["name", "entry"])
+@pytest.mark.parametrize("scoring", [None, "loss"])
+def test_the_poisson_loss_of_any_rows_is_half_their_deviance(loss, scoring):
+    counts = np.random.default_rng(3).poisson(2, len(X))
+    counts[A] *= 3  # so that the two sets have nothing in common
+    reg = regressor(loss=loss, alpha=0, early_stopping=True, scoring=scoring)
+    reg.fit(X[A], counts[A], X_val=X[B], y_val=counts[B], sample_weight=1.0 + np.arange(len(X[A])))
+    best = int(np.argmax(reg.validation_scores_))
+    expected = mean_poisson_deviance(counts[B], reg.predict(X[B])) / 2
+    assert reg.validation_loss_curve_[best] == pytest.approx(expected)
+    if scoring:
+        assert reg.best_validation_score_ == pytest.approx(-expected)
 
 
 def test_rows_to_judge_by_change_no_weight():
@@ -53,13 +69,27 @@ def test_rows_to_judge_by_change_no_weight():
     )
 
 
+def _drawn_weights(random):
+    """What the network of the data's estimators draws before anything else."""
+    random.uniform(size=(4 + 1) * 6)
+    random.uniform(size=6 + 1)
+
+
+def _held_out(share, strata):
+    """The rows that scikit-learn would hold out."""
+    random = np.random.RandomState(0)
+    _drawn_weights(random)
+    every = np.arange(len(X))
+    return train_test_split(every, test_size=share, stratify=strata, random_state=random)[1]
+
+
 def test_the_share_held_out_is_the_one_that_scikit_learn_would_hold_out():
     early = classifier(early_stopping=True, validation_fraction=0.25, tol=0, alpha=0)
     early.set_params(batch_size=45, shuffle=False).fit(X, BINARY)
-    random = np.random.RandomState(0)  # which draws the weights first
-    random.uniform(size=(4 + 1) * 6)
-    random.uniform(size=6 + 1)
-    kept, held = train_test_split(
+    held = _held_out(0.25, BINARY)
+    random = np.random.RandomState(0)
+    _drawn_weights(random)
+    kept, _ = train_test_split(
         np.arange(len(X)), test_size=0.25, stratify=BINARY, random_state=random
     )
     own = classifier(early_stopping=True, tol=0, alpha=0, batch_size=45, shuffle=False)
@@ -173,12 +203,49 @@ def test_an_error_in_a_scorer_reaches_the_caller():
     assert not hasattr(clf, "_judged")
 
 
-def test_sample_weights_are_held_out_with_their_rows():
-    X, y = make_multilabel_classification(80, 4, n_classes=3, random_state=0)
-    weights = np.random.default_rng(1).integers(0, 3, 80).astype(float)
-    options = {"early_stopping": True, "validation_fraction": 0.3, "max_iter": 3, "random_state": 0}
-    clf = cr.MLPClassifier((4,), batch_size=10, **options).fit(X, y, sample_weight=weights)
-    assert len(clf.validation_scores_) == 3
+@pytest.mark.parametrize("scoring", [None, "accuracy"])
+def test_sample_weights_are_held_out_with_their_rows(scoring):
+    weights = np.random.default_rng(1).uniform(0, 9, len(X))
+    early = classifier(early_stopping=True, validation_fraction=0.25, tol=0, scoring=scoring)
+    early.fit(X, BINARY, sample_weight=weights)
+    held = _held_out(0.25, BINARY)
+    expected = accuracy_score(BINARY[held], early.predict(X[held]), sample_weight=weights[held])
+    assert early.best_validation_score_ == pytest.approx(expected)
+    assert expected != accuracy_score(BINARY[held], early.predict(X[held]))
+
+
+def test_a_warm_start_is_judged_by_the_rows_that_it_was_judged_by(monkeypatch):
+    judged = []
+    seen = fitting.OfOutputs
+    monkeypatch.setattr(
+        fitting, "OfOutputs", lambda net, X, figure: judged.append(X) or seen(net, X, figure)
+    )
+    early = classifier(early_stopping=True, warm_start=True)
+    for _ in range(3):
+        early.fit(X, BINARY)
+    early.partial_fit(X, BINARY)
+    for rows in judged[1:]:
+        np.testing.assert_array_equal(rows, judged[0])
+
+
+@pytest.mark.parametrize("large", [1e300, 1.7e308])
+def test_weights_whose_sum_overflows_judge_as_if_they_were_one(large):
+    y, outputs = NUMBERS[:, None], NUMBERS[:, None] + 0.5
+    weights = np.full(len(X), large)
+    assert r2(y, weights)(outputs) == pytest.approx(r2(y, None)(outputs))
+    assert accuracy(lambda out: out > 0.7, y > 0.5, weights)(outputs) == pytest.approx(
+        accuracy(lambda out: out > 0.7, y > 0.5, None)(outputs)
+    )
+
+
+def test_rows_that_all_weigh_nothing_are_refused_in_a_sentence():
+    counts = np.random.default_rng(3).poisson(2, len(X))
+    reg = regressor(loss="poisson", early_stopping=True)
+    held = _held_out(0.1, None)
+    weights = np.zeros(len(X))
+    weights[held] = 1.0
+    with pytest.raises(ValueError, match="the weights of the examples sum to 0"):
+        reg.fit(X, counts, sample_weight=weights)
 
 
 # ------------------------------------------------------------ the figures themselves

@@ -7,6 +7,7 @@ import pytest
 from tests.estimators.data import BINARY, NUMBERS, THREE, X, classifier, regressor, same
 
 import chainrule as cr
+from chainrule.activations import activations
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -139,3 +140,17 @@ def test_weights_have_the_dtype_of_the_rows(dtype):
     clf = cr.MLPClassifier((5,), max_iter=2, random_state=0).fit(X.astype(dtype), BINARY)
     assert {w.dtype for w in clf.coefs_ + clf.intercepts_} == {np.dtype(dtype)}
     assert clf.predict_proba(X).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "activation", ["sigmoid", activations["logistic"], [activations["logistic"]], " logistic "],
+    ids=["alias", "entry", "list", "spaces"],
+)  # fmt: skip
+@pytest.mark.parametrize("units", [(6,), ()])
+def test_a_logistic_unit_starts_alike_however_it_is_named(activation, units):
+    if not units and isinstance(activation, list):
+        activation = activation[0]
+    same(
+        classifier(hidden_layer_sizes=units, activation=activation).fit(X, BINARY),
+        classifier(hidden_layer_sizes=units, activation="logistic").fit(X, BINARY),
+    )

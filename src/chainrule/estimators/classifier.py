@@ -208,8 +208,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ) -> "MLPClassifier":  # fmt: skip
         """Train for one epoch on these rows; bit for bit as if the last call had gone on.
 
-        With early stopping each call is judged by ``X_val`` or a share of its own rows; once
-        ``stopped_`` is not ``"epochs"``, the best weights are back.
+        With early stopping each call is judged by ``X_val`` or a share of its own rows (the same
+        ones when the next call has the same rows); once ``stopped_`` is not ``"epochs"``, the
+        best weights are back.
 
         Args:
             X: as for :meth:`fit`; likewise y, sample_weight, X_val and y_val.
@@ -242,11 +243,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             X: (m, features) as for :meth:`fit`.
             return_std: whether to return as well how far the networks of ``n_estimators`` are
                 apart: the standard deviation of their probabilities, (m, K).
+
+        Raises:
+            ValueError: as :meth:`predict`; or if one network has no others to be apart from.
         """
         if not return_std:
             outputs = self._outputs(X)
             return self._labels.probabilities(outputs)
         each = self._members_outputs(self._checked_rows(X))
+        if len(each) == 1:
+            raise ValueError("return_std needs n_estimators of 2 and more")
         probabilities = np.stack([self._labels.probabilities(outputs) for outputs in each])
         return probabilities.mean(axis=0), probabilities.std(axis=0)
 

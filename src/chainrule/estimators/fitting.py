@@ -37,6 +37,7 @@ LBFGS_ENDS = {
     "evaluations": "increase max_fun, or scale the data",
     "no further fall": "scale the data",
 }
+LARGE = 1e6  # weights beyond which outputs are looked at: no later step would tell
 SEEDS = np.iinfo(np.int32).max
 
 
@@ -288,7 +289,7 @@ class _Training:
         if self.early and over and known.best_vector is not None:
             e.network_.vector[:] = known.best_vector
         show(e)
-        if not np.isfinite(e.network_.vector).all():
+        if not self._is_finite():
             raise ValueError(NOT_FINITE)
         e.n_iter_, e.t_ = stopping.epochs, known.examples
         e.loss_ = known.losses[-1] if known.losses else result.loss
@@ -302,6 +303,13 @@ class _Training:
         e._optimizer = Rate(self._last_rate())
         if not self.incremental and not stopping.stopped:
             self._warn_unless_converged(result)
+
+    def _is_finite(self) -> bool:
+        """Whether weights are finite; very large ones also have to have finite outputs."""
+        largest = np.abs(self.e.network_.vector).max()
+        if largest > LARGE:
+            return bool(np.isfinite(self.e.network_.predict(self.rows.X)).all())
+        return bool(np.isfinite(largest))
 
     def _last_rate(self) -> float:
         state = self.e._state

@@ -159,8 +159,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ) -> "MLPRegressor":
         """Train for one epoch on these rows; bit for bit as if the last call had gone on.
 
-        With early stopping each call is judged by ``X_val`` or a share of its own rows; once
-        ``stopped_`` is not ``"epochs"``, the best weights are back.
+        With early stopping each call is judged by ``X_val`` or a share of its own rows (the same
+        ones when the next call has the same rows); once ``stopped_`` is not ``"epochs"``, the
+        best weights are back.
 
         Args:
             X: as for :meth:`fit`; likewise y, sample_weight, X_val and y_val.
