@@ -1,10 +1,17 @@
 """The trace: every number of a step, from the program that the training runs."""
 
+import json
+from pathlib import Path
+
+import jsonschema
 import numpy as np
 import pytest
 import scipy.sparse
 
 import chainrule as cr
+from chainrule.optimizers import OPTIMIZERS
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def network(**options):
@@ -115,7 +122,7 @@ def test_it_takes_what_the_training_takes(form):
 
 def test_a_name_that_does_not_occur_is_refused_with_those_that_do():
     t = cr.trace(network(), X, Y)
-    with pytest.raises(KeyError, match="the trace holds no 'z9'; it holds x, z1"):
+    with pytest.raises(KeyError, match="the trace holds no 'z9'; it holds W1, b1, W2"):
         t["z9"]
 
 
@@ -174,6 +181,140 @@ def test_rounding_what_no_instruction_computes_is_refused(name):
 def test_a_path_can_be_rounded_too():
     t = cr.trace(network(), X, Y, rounding={"dense1.a": 1})
     np.testing.assert_array_equal(t["a1"], np.round(t["a1"], 1))
+
+
+def test_a_quantity_is_rounded_in_every_layer_and_a_name_counts_for_more():
+    t = cr.trace(network(), X, Y, rounding={"a2": 3, "a": 1})
+    for name, decimals in (("a1", 1), ("a2", 3), ("a3", 1)):
+        np.testing.assert_array_equal(t[name], np.round(t[name], decimals))
+    assert not np.array_equal(t["a2"], np.round(t["a2"], 1))
+
+
+def test_gradients_are_rounded_after_the_division_by_the_rows_and_weights_after_the_step():
+    t = cr.trace(network(), X, Y, optimizer=cr.GradientDescent(0.1), rounding={"dW": 2, "new": 3})
+    exact = cr.trace(network(), X, Y, optimizer=cr.GradientDescent(0.1))
+    for layer in "123":
+        np.testing.assert_allclose(t[f"dW{layer}"], np.round(exact[f"dW{layer}"], 2), atol=1e-12)
+        np.testing.assert_allclose(
+            t[f"W{layer}.new"], np.round(t[f"W{layer}"] - 0.1 * t[f"dW{layer}"], 3), atol=1e-12
+        )
+        np.testing.assert_array_equal(t[f"db{layer}"], exact[f"db{layer}"])
+
+
+def test_halves_go_to_the_even_neighbour_or_up():
+    net = cr.Network([cr.Dense(1, bias=False)], "mse", inputs=1)
+    net.parameters["W1"] = [[1.0]]
+    for ties, expected in (("even", [0.12, 2.68, -0.12]), ("up", [0.13, 2.68, -0.13])):
+        x = [[0.125], [2.675], [-0.125]]
+        t = cr.trace(net, x, [0, 0, 0], rounding=cr.Rounding({"z1": 2}, ties=ties))
+        np.testing.assert_array_equal(t["z1"].ravel(), expected)
+
+
+# ------------------------------------------------------------------ updates
+
+
+@pytest.mark.parametrize("name", sorted({o.name for o in OPTIMIZERS.values()}))
+def test_the_update_that_is_shown_is_the_one_that_trains(name):
+    net, optimizer = network(dtype="float64"), OPTIMIZERS[name]()
+    twin = net.copy()
+    result = None
+    for _ in range(3):
+        before = net.vector.copy()
+        t = cr.trace(net, X, Y, optimizer=optimizer, state=result and result.state)
+        np.testing.assert_array_equal(net.vector, before)
+        result = cr.train(twin, X, Y, optimizer=optimizer, epochs=1, batch_size=None,
+                          shuffle=False, state=result and result.state)  # fmt: skip
+        states = np.split(result.state.vector, len(optimizer.states) or 1)
+        for path, (start, shape) in net.places.items():
+            np.testing.assert_array_equal(t[path], net.parameters[path])
+            np.testing.assert_array_equal(t[f"{path}.new"], twin.parameters[path])
+            for state, vector in zip(optimizer.states, states, strict=False):
+                part = vector[start : start + int(np.prod(shape))].reshape(shape)
+                np.testing.assert_array_equal(t[f"{path}.{state}"], part)
+        net = twin.copy()
+    assert t.step == 3
+
+
+def test_the_corrections_of_adam_are_shown():
+    optimizer = cr.Adam(0.01)
+    first = cr.train(net := network(dtype="float64"), X, Y, optimizer=optimizer, epochs=4)
+    t = cr.trace(net, X, Y, state=first.state)
+    g = t["dW2"]
+    np.testing.assert_allclose(t["W2.m"], 0.9 * t["W2.m.old"] + 0.1 * g, rtol=1e-13)
+    np.testing.assert_allclose(t["W2.m_hat"], t["W2.m"] / (1 - 0.9**5), rtol=1e-13)
+    np.testing.assert_allclose(t["W2.v_hat"], t["W2.v"] / (1 - 0.999**5), rtol=1e-13)
+    step = 0.01 * t["W2.m_hat"] / (np.sqrt(t["W2.v_hat"]) + 1e-8)
+    np.testing.assert_allclose(t["W2.new"], t["W2"] - step, rtol=1e-13)
+
+
+def test_what_a_penalty_adds_and_what_clipping_leaves_are_told_apart():
+    net = network(dtype="float64")
+    options = {"penalty": cr.L2(0.1), "clip": cr.ClipValue(0.02), "frozen": ["b2"]}
+    t = cr.trace(net, X, Y, optimizer=cr.GradientDescent(0.5), **options)
+    alone = cr.trace(net, X, Y)
+    np.testing.assert_allclose(t["dW1.data"], alone["dW1"], rtol=1e-13)
+    np.testing.assert_allclose(t["dW1"], t["dW1.data"] + 0.1 * t["W1"], rtol=1e-13)
+    np.testing.assert_array_equal(t["db1"], t["db1.data"])
+    np.testing.assert_array_equal(t["dW1.clipped"], np.clip(t["dW1"], -0.02, 0.02))
+    np.testing.assert_allclose(t["W1.new"], t["W1"] - 0.5 * t["dW1.clipped"], rtol=1e-13)
+    np.testing.assert_array_equal(t["b2.new"], t["b2"])
+    assert t["loss"] == pytest.approx(
+        alone["loss"] + 0.05 * sum((t[f"W{k}"] ** 2).sum() for k in (1, 2, 3)), rel=1e-13
+    )
+
+
+def test_an_update_needs_targets_and_an_optimizer_of_steps():
+    with pytest.raises(ValueError, match="an update needs y"):
+        cr.trace(network(), X, optimizer=cr.Adam())
+    with pytest.raises(ValueError, match=r"such as cr\.Adam\(\) takes steps, not LBFGS"):
+        cr.trace(network(), X, Y, optimizer=cr.LBFGS())
+
+
+# ------------------------------------------------------------------ as data
+
+
+def test_a_table_says_what_its_rows_and_columns_are_of():
+    t = cr.trace(network(), X, Y, optimizer=cr.Adam())
+    for name, axes in {
+        "z1": ("example", "unit"), "delta2": ("example", "unit"), "dW1": ("input", "unit"),
+        "W1.m_hat": ("input", "unit"), "loss.example": ("example", None),
+    }.items():  # fmt: skip
+        table = t.table(name)
+        assert (table.index.name, table.columns.name) == axes
+        np.testing.assert_array_equal(table.to_numpy(), np.reshape(t[name], table.shape))
+    assert t.table("db1").index.name == "unit"
+    assert t.table("loss").to_numpy().tolist() == [[t["loss"]]]
+
+
+def test_the_frame_has_every_number_with_its_place():
+    t = cr.trace(network(), X, Y)
+    frame = t.frame()
+    assert len(frame) == sum(np.size(t[name]) for name in t)
+    row = frame[(frame.path == "dense1.dW") & (frame.row == 1) & (frame.column == 2)]
+    assert row.number.tolist() == [t["dW1"][1, 2]]
+    assert frame[frame.name == "loss"].row.isna().all()
+
+
+def test_the_document_is_json_of_the_documented_schema():
+    t = cr.trace(network(), X, Y, optimizer=cr.Adam())
+    document = json.loads(json.dumps(t.to_dict(), allow_nan=False))
+    schema = json.loads((DOCS / "trace.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(document)
+    assert document["version"] == 1
+    for name in t:
+        value = document["values"][t.path(name)]
+        np.testing.assert_array_equal(value["numbers"], t[name])
+        assert (value["name"], value["shape"]) == (name, list(np.shape(t[name])))
+    equations = [e for i in document["instructions"] for e in i["equations"]]
+    assert "z2 = a1·W2 + b2" in equations
+
+
+def test_numbers_that_json_has_not_are_texts():
+    net = network(dtype="float64")
+    net.parameters["b1"][0] = np.inf
+    document = cr.trace(net, X).to_dict()
+    assert document["values"]["dense1.b"]["numbers"][0] == "Infinity"
+    json.dumps(document, allow_nan=False)
 
 
 # ------------------------------------------------------------------ what is refused

@@ -11,7 +11,8 @@ from chainrule.checks import seed as checked_seed
 from chainrule.checks import whole
 from chainrule.glass.findings import Finding, findings_of
 from chainrule.glass.slopes import Slopes, slopes_of
-from chainrule.glass.trace import Trace, trace
+from chainrule.glass.trace import trace
+from chainrule.glass.traced import Trace
 from chainrule.network import Network
 from chainrule.training.callbacks import Epoch
 

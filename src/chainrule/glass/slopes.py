@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.engine import layout
 from chainrule.engine.program import Buffer, Instruction
 from chainrule.equations import Equation, Expression
-from chainrule.glass.trace import Trace
+from chainrule.glass.traced import Trace
 
 SATURATED = 0.01  # of the largest slope: |z| > 6 for the logistic function, > 3 for tanh
 NEARLY_ALL = 0.99  # of the rows

@@ -1,7 +1,6 @@
 """The trace: one step of a network's own program, with every number that it computed."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,73 +9,17 @@ from chainrule import data
 from chainrule.augmentation import Augmentation, mixes
 from chainrule.checks import seed as checked_seed
 from chainrule.checks import whole
-from chainrule.engine.program import Buffer, Instruction, Program
+from chainrule.engine.program import Instruction, Program
 from chainrule.engine.stepper import Stepper
+from chainrule.glass import stepping
+from chainrule.glass.rounding import Rounding
+from chainrule.glass.traced import Trace
 from chainrule.lowering import lower
 from chainrule.network import Network
+from chainrule.optimizers import Optimizer
+from chainrule.penalties import Clip, MaxNorm, Penalty
+from chainrule.training.history import TrainingState
 from chainrule.training.regime import regime_for
-
-
-@dataclass(frozen=True)
-class TracedStep:
-    """One instruction as it ran: its equations in the values' names, and what it wrote.
-
-    Attributes:
-        instruction: kernel, operands, phase.
-        written: the values that it wrote, by label, in float64.
-    """
-
-    instruction: Instruction
-    written: Mapping[str, np.ndarray]
-
-    def __str__(self) -> str:
-        equations = ", ".join(e.text() for e in self.instruction.equations)
-        values = ", ".join(f"{name} = {value}" for name, value in self.written.items())
-        return f"{equations}: {values}"
-
-
-class Trace(Mapping[str, np.ndarray]):
-    """Every value of one step by path (``dense1.z``) or short name (``z1``).
-
-    ``z``, ``a``, ``da`` and ``delta`` are those of each example; ``dW``, ``db`` and ``loss`` those
-    of the batch, divided by its rows. The values of a natural pair of output activation and loss
-    have no ``da``: their program computes ``delta`` directly, mostly as a − y.
-
-    Attributes:
-        steps: the instructions in the order in which they ran.
-        program: what ran.
-    """
-
-    def __init__(self, network: Network, program: Program) -> None:
-        self.program = program
-        self.steps: list[TracedStep] = []
-        self._network = network
-        self._values: dict[str, np.ndarray] = {}
-
-    def record(self, instruction: Instruction, written: Mapping[str, np.ndarray]) -> None:
-        """Keep what an instruction wrote, by path."""
-        self._values.update(written)
-        labels = {self._network.labels.get(name, name): v for name, v in written.items()}
-        self.steps.append(TracedStep(instruction, labels))
-
-    def set(self, name: str, value: np.ndarray) -> None:
-        """Keep a value that no single instruction wrote."""
-        self._values[name] = value
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        path = self._network.path(name)
-        if path not in self._values:
-            raise KeyError(f"the trace holds no {name!r}; it holds {', '.join(self)}")
-        return self._values[path]
-
-    def __iter__(self) -> Iterator[str]:
-        return (self._network.labels.get(path, path) for path in self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.steps))
 
 
 def trace(
@@ -84,28 +27,41 @@ def trace(
     x: Any,
     y: Any = None,
     *,
+    optimizer: Optimizer | None = None,
+    state: TrainingState | None = None,
     sample_weight: Any = None,
-    rounding: Mapping[str, int] | None = None,
+    rounding: Rounding | Mapping[str, int] | None = None,
     fused: bool | None = None,
-    step: int = 1,
+    step: int | None = None,
     seed: int | None = None,
+    penalty: Penalty | None = None,
+    clip: Clip | None = None,
+    constraint: MaxNorm | None = None,
+    frozen: Sequence[str] = (),
+    rate_factors: Mapping[str, float] | None = None,
     augment: Sequence[Augmentation] = (),
 ) -> Trace:
-    """Run forward and backward in float64, update nothing, and keep every number.
+    """Run one step in float64 on a copy of the parameters, and keep every number.
 
     Args:
-        network: its parameters are read as they are.
+        network: its parameters are read as they are, and stay so.
         x: (m, inputs), or (inputs,) for one example.
         y: targets as for the training; None traces the forward part alone.
+        optimizer: whose update is computed as well; without one there are forward, backward and
+            gradients.
+        state: of a training of the network, ``result.state``: the step is the next one of it, by
+            its optimizer if none is given.
         sample_weight: (m,), scaled to mean one.
         rounding: decimals by name: these values are rounded as soon as they are computed and
-            used so, as on paper: ``{"a3": 3, "loss": 3}``.
+            used so, as on paper: ``{"a3": 3, "loss": 3}``; :class:`~chainrule.Rounding` also says
+            where halves go.
         fused: False computes a natural pair of activation and loss by its two factors, so that
             there is a ``da`` for the output too; by default so only where something is rounded.
         step: the update, counted from 1, whose random numbers are drawn: with the rows of its
-            batch in their order, masks and noise are the very ones that this step used.
-        seed: of those numbers, as for the training; by default the network's.
-        augment: what the training changes in each batch, as it was given there.
+            batch in their order, masks and noise are the very ones that this step used. By default
+            the first, or the next of the state.
+        seed: of those numbers, as for the training; by default the state's, or the network's.
+        penalty, clip, constraint, frozen, rate_factors, augment: as the training was given them.
 
     Returns:
         The values by name; see :class:`Trace`.
@@ -116,15 +72,25 @@ def trace(
     >>> import chainrule as cr
     >>> net = cr.Network([cr.Dense(1, "sigmoid", weights="zeros")],
     ...                  loss="binary_cross_entropy", inputs=2)
-    >>> t = cr.trace(net, [0.5, 1.0], [1.0])
+    >>> t = cr.trace(net, [0.5, 1.0], [1.0], optimizer=cr.GradientDescent(0.1))
     >>> t["delta1"], t["dW1"].ravel(), t["loss"].round(4)
     (array([[-0.5]]), array([-0.25, -0.5 ]), np.float64(0.6931))
+    >>> t["W1.new"].ravel()
+    array([0.025, 0.05 ])
     """
     X = examples(network, x, "x")
     rows = X.shape[0]
     sources: dict[str, Any] = {"X": X}
+    rounding = Rounding.of(rounding)
     fused = not rounding if fused is None else fused
+    if optimizer is None and state is not None:
+        optimizer = state.optimizer
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise ValueError(f"an optimizer such as cr.Adam() takes steps, not {optimizer!r}")
+    regime = regime_for(network, penalty, clip, constraint, frozen, rate_factors, augment)
     if y is None:
+        if optimizer is not None:
+            raise ValueError("an update needs y: without targets there is the forward part alone")
         sources["out"] = np.empty((rows, network.outputs))
         program = lower(
             network, "predict", rows, dtype="float64", tile_rows=rows, sources=sources, plan=False
@@ -135,20 +101,24 @@ def trace(
         y = np.asarray(y)
         targets = data.targets(network, y[None] if y.ndim == 0 else y, rows)
         weights = data.weights(sample_weight, None, targets, rows)
-        regime = regime_for(network, augment=augment)
         if mixes(regime.augment):
             targets = targets.one_hot(network.outputs)
         sources["Y"] = targets.read_as("float64")
         if weights is not None:
             sources["w"] = weights
         program = lower(
-            network, "gradient", rows, labels=targets.labels, weighted=weights is not None,
-            dtype="float64", tile_rows=rows, fused=fused, sources=sources, plan=False,
-            regime=regime,
+            network, "gradient" if optimizer is None else "train", rows, optimizer,
+            labels=targets.labels, weighted=weights is not None, dtype="float64", tile_rows=rows,
+            fused=fused, sources=sources, plan=False, regime=regime,
         )  # fmt: skip
-    whole("step", step)
-    seed = network.seed if seed is None else checked_seed(seed)
-    return _run(network, program, sources, rows, rounding or {}, step, seed)
+    step = whole("step", (state.step + 1 if state else 1) if step is None else step)
+    if seed is None:
+        seed = state.seed if state else network.seed
+    return stepping.run_step(
+        network, program, sources, rows, state=state.vector if state else None,
+        optimizer=optimizer, step=step, seed=checked_seed(seed),
+        change=_rounded(network, program, rounding) if rounding else None,
+    )  # fmt: skip
 
 
 def examples(network: Network, x: Any, name: str) -> np.ndarray:
@@ -161,50 +131,35 @@ def examples(network: Network, x: Any, name: str) -> np.ndarray:
     return np.asarray(checked.toarray() if hasattr(checked, "indptr") else checked, np.float64)
 
 
-def _run(
-    network: Network,
-    program: Program,
-    sources: Mapping[str, Any],
-    rows: int,
-    rounding: Mapping[str, int],
-    step: int,
-    seed: int,
-) -> Trace:
-    places = {network.path(name): decimals for name, decimals in rounding.items()}
-    computed = {b.name for i in program.instructions for b in i.writes if b.role != "source"}
-    unknown = sorted(name for name in rounding if network.path(name) not in computed)
-    if unknown:
-        raise ValueError(f"rounding names {unknown[0]!r}, which this step does not compute")
-    mean = network.loss.mean if network.loss else True
-    parameters = network.vector.astype(np.float64)
-    stepper = Stepper(program, parameters, sources, rows, mean=mean, step=step, seed=seed)
-    found = Trace(network, stepper.program)
+def _rounded(network: Network, program: Program, rounding: Rounding) -> stepping.Change:
+    """What rounds each value of the policy as soon as it is written.
 
-    def observe(instruction: Instruction, running: Stepper) -> None:
-        written = {}
+    Raises:
+        ValueError: for a name of nothing that the program computes.
+    """
+    flat = stepping.flat_names(program)
+    computed = {b.name for i in program.instructions for b in i.writes if b.role == "value"}
+    computed |= {name for vector in flat for name in stepping.parts_of(network, program, vector)}
+    places: dict[str, int] = {}
+    for name, decimals in rounding.decimals.items():
+        head, dot, rest = name.partition(".")
+        path = network.path(head) + dot + rest
+        found = {n for n in computed if n == path or n.endswith(f".{path}")}
+        if not found:
+            raise ValueError(f"rounding names {name!r}, which this step does not compute")
+        # A value by its own name counts for more than all of its quantity.
+        places |= {n: decimals for n in found if n == path or n not in places}
+
+    def change(instruction: Instruction, running: Stepper) -> None:
         for buffer in instruction.writes:
-            if buffer.role == "source":
-                continue
             value = running.value(buffer)
-            if buffer.name in places:
-                np.round(value, places[buffer.name], out=value)
-            written[buffer.name] = _kept(value, buffer)
-        found.record(instruction, written)
+            if buffer.role == "value" and buffer.name in places:
+                value[...] = rounding.rounded(value, places[buffer.name])
+            elif buffer.name in flat:
+                first, last = int(running.context["start"]), int(running.context["stop"])
+                for name, part in stepping.parts_of(network, program, buffer.name).items():
+                    if name in places:
+                        now = slice(max(part.start, first), min(part.stop, last))
+                        value[now] = rounding.rounded(value[now], places[name])
 
-    stepper.run(observe)
-    for name, buffer in program.buffers.items():
-        if buffer.role == "gradient" and name not in ("g", "g.slots", "loss.slots"):
-            found.set(name, _reduced(stepper, buffer))
-    return found
-
-
-def _kept(value: np.ndarray, buffer: Buffer) -> np.ndarray:
-    copy = value.copy()
-    return copy[0] if buffer.name == "loss" else copy
-
-
-def _reduced(stepper: Stepper, buffer: Buffer) -> np.ndarray:
-    """A parameter's part of the reduced gradient."""
-    start = buffer.offset // 8
-    size = int(np.prod(buffer.shape))
-    return stepper.binding.gradients[start : start + size].reshape(buffer.shape).copy()
+    return change

@@ -1,12 +1,13 @@
 """Adam and what was made of it: a mean of the gradient over the root of that of its square."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.engine.elementary import sqrt
 from chainrule.engine.kernel import Context, Kernel, Range, Scalar, kernel, real
-from chainrule.equations import Equation, apply, symbols
+from chainrule.equations import Equation, Expression, apply, symbols
 from chainrule.optimizers.entry import (
     Optimizer,
     beta1,
@@ -25,7 +26,11 @@ m, v, v_max = symbols("m v v_max")
 
 MEAN = Equation("m", beta1 * m + (1 - beta1) * g, "←")
 MEAN_SQUARE = Equation("v", beta2 * v + (1 - beta2) * g**2, "←")
-STEP = rate * (m / (1 - beta1**t)) / (apply("sqrt", v / (1 - beta2**t)) + epsilon)
+M_HAT, V_HAT = m / (1 - beta1**t), v / (1 - beta2**t)
+CORRECTED = {"m_hat": M_HAT, "v_hat": V_HAT}
+CORRECTED_BY_LARGEST = CORRECTED | {"v_hat": V_HAT.replaced({"v": v_max})}
+CORRECTED_AHEAD = CORRECTED | {"m_hat": m / (1 - beta1 ** (t + 1))}
+STEP = rate * M_HAT / (apply("sqrt", V_HAT) + epsilon)
 
 
 @kernel(MEAN, MEAN_SQUARE, Equation("p", p - STEP, "←"))
@@ -117,7 +122,7 @@ def adamw(
         "p",
         p
         - rate * (beta1 * m / (1 - beta1 ** (t + 1)) + (1 - beta1) * g / (1 - beta1**t))
-        / (apply("sqrt", v / (1 - beta2**t)) + epsilon),
+        / (apply("sqrt", V_HAT) + epsilon),
         "←",
     ),
 )  # fmt: skip
@@ -168,6 +173,7 @@ class Adam(Optimizer):
     name: ClassVar[str] = "adam"
     kernel: ClassVar[Kernel] = adam
     states: ClassVar[tuple[str, ...]] = ("m", "v")
+    corrections: ClassVar[Mapping[str, Expression]] = CORRECTED
     source: ClassVar[str] = "Kingma, Ba, 2015, algorithm 1"
 
 
@@ -239,6 +245,7 @@ class AMSGrad(Optimizer):
     name: ClassVar[str] = "amsgrad"
     kernel: ClassVar[Kernel] = amsgrad
     states: ClassVar[tuple[str, ...]] = ("m", "v", "v_max")
+    corrections: ClassVar[Mapping[str, Expression]] = CORRECTED_BY_LARGEST
     source: ClassVar[str] = "Reddi, Kale, Kumar, 2018, algorithm 2"
 
 
@@ -277,6 +284,7 @@ class AdamW(Optimizer):
     name: ClassVar[str] = "adamw"
     kernel: ClassVar[Kernel] = adamw
     states: ClassVar[tuple[str, ...]] = ("m", "v")
+    corrections: ClassVar[Mapping[str, Expression]] = CORRECTED
     decays: ClassVar[bool] = True
     source: ClassVar[str] = "Loshchilov, Hutter, 2019, algorithm 2"
 
@@ -313,4 +321,5 @@ class NAdam(Optimizer):
     name: ClassVar[str] = "nadam"
     kernel: ClassVar[Kernel] = nadam
     states: ClassVar[tuple[str, ...]] = ("m", "v")
+    corrections: ClassVar[Mapping[str, Expression]] = CORRECTED_AHEAD
     source: ClassVar[str] = "Dozat, 2016"

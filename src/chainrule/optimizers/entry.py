@@ -31,7 +31,7 @@ from typing import Any, ClassVar, TypeVar
 
 from chainrule.checks import ByValue
 from chainrule.engine.kernel import Kernel
-from chainrule.equations import symbols
+from chainrule.equations import Expression, symbols
 from chainrule.schedules import Schedule, amount, as_data
 from chainrule.schedules import from_dict as from_data
 
@@ -92,6 +92,8 @@ class Optimizer(ByValue):
         kernel: what updates ``p`` from ``g``.
         states: the flat vectors of state that the kernel keeps; they start as zeros.
         decays: whether the kernel reads ``context.decay``.
+        corrections: what its equation divides out of the states on the way, such as ``m_hat``, in
+            the symbols of the equation: what a reader of a step wants to see.
         allowed: what each field may be.
         source: where it is from.
     """
@@ -103,6 +105,7 @@ class Optimizer(ByValue):
     kernel: ClassVar[Kernel]
     states: ClassVar[tuple[str, ...]] = ()
     decays: ClassVar[bool] = False
+    corrections: ClassVar[Mapping[str, Expression]] = {}
     allowed: ClassVar[Mapping[str, Allowed]] = ALLOWED
     source: ClassVar[str] = ""
 

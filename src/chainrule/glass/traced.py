@@ -1,0 +1,120 @@
+"""What a step computed: its values by name, and the instructions that wrote them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.engine.program import Instruction, Program
+from chainrule.glass import tabular
+from chainrule.network import Network
+from chainrule.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class TracedStep:
+    """One instruction as it ran: its equations in the values' names, and what it wrote.
+
+    Attributes:
+        instruction: kernel, operands, phase.
+        written: the values that it wrote, by label, in the dtype of the program.
+    """
+
+    instruction: Instruction
+    written: Mapping[str, np.ndarray]
+
+    def __str__(self) -> str:
+        equations = ", ".join(e.text() for e in self.instruction.equations)
+        values = ", ".join(f"{name} = {value}" for name, value in self.written.items())
+        return f"{equations}: {values}" if values else equations
+
+
+class Trace(Mapping[str, np.ndarray]):
+    """Every value of one step by path (``dense1.z``) or short name (``z1``).
+
+    ``z``, ``a``, ``da`` and ``delta`` are those of each example; ``dW``, ``db`` and ``loss`` those
+    of the batch, divided by its rows. The values of a natural pair of output activation and loss
+    have no ``da``: their program computes ``delta`` directly, mostly as a − y.
+
+    Parameters are those that the step began with. With a penalty ``dW1`` holds its gradient as
+    well, and ``dW1.data`` is without it; with clipping ``dW1.clipped`` is what the optimizer saw.
+    Of a step with an optimizer there are also ``W1.new``, and each vector of its state, for Adam
+    ``W1.m`` and ``W1.v`` with ``W1.m.old`` and ``W1.v.old`` from before the step, and their
+    corrections ``W1.m_hat`` and ``W1.v_hat``.
+
+    Attributes:
+        steps: the instructions in the order in which they ran.
+        program: what ran.
+        network: whose program it is; its parameters may have changed since.
+        rows: of the batch.
+        step: the number of the update, from 1.
+        epoch: of a recorded training, counted from 1; else None.
+        scalars: the hyperparameters, by name.
+        optimizer: if the step updated.
+    """
+
+    def __init__(
+        self, network: Network, program: Program, *, rows: int, step: int,
+        scalars: Mapping[str, float], optimizer: Optimizer | None = None,
+    ) -> None:  # fmt: skip
+        self.program, self.network, self.rows = program, network, rows
+        self.step, self.optimizer, self.scalars = step, optimizer, dict(scalars)
+        self.epoch: int | None = None
+        self.steps: list[TracedStep] = []
+        self._values: dict[str, np.ndarray] = {}
+
+    def record(self, instruction: Instruction, written: Mapping[str, np.ndarray]) -> None:
+        """Keep what an instruction wrote, by path."""
+        self._values.update(written)
+        self.steps.append(TracedStep(instruction, {self.label(n): v for n, v in written.items()}))
+
+    def set(self, name: str, value: np.ndarray) -> None:
+        """Keep a value that no single instruction wrote."""
+        self._values[name] = value
+
+    def path(self, name: str) -> str:
+        """The path of a value by its short name; a path stays as it is."""
+        head, dot, rest = name.partition(".")
+        return self.network.path(head) + dot + rest
+
+    def label(self, path: str) -> str:
+        """The short name of a value by its path, if it has one."""
+        owner, dot, rest = path.partition(".")
+        name, further, last = rest.partition(".")
+        short = self.network.labels.get(owner + dot + name)
+        return path if short is None else short + further + last
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        path = self.path(name)
+        if path not in self._values:
+            raise KeyError(f"the trace holds no {name!r}; it holds {', '.join(self)}")
+        return self._values[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return (self.label(path) for path in self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.steps))
+
+    def table(self, name: str) -> "DataFrame":
+        """One value as a data frame whose rows and columns say what they are of.
+
+        Raises:
+            KeyError: if there is none of that name.
+        """
+        return tabular.table(self, name)
+
+    def frame(self) -> "DataFrame":
+        """All values as one data frame, a number a line: name, path, row, column, number."""
+        return tabular.frame(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything in plain numbers and texts, for JSON: docs/trace.md describes it."""
+        return tabular.document(self)
