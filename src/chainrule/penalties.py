@@ -315,3 +315,7 @@ class MaxNorm:
 
 
 CLIPS: dict[str, type[Clip]] = {c.name: c for c in (ClipValue, ClipNorm, ClipGlobalNorm)}
+
+#: The kernels that add a penalty to the gradient, and those that clip it.
+ADDING = frozenset({penalty_gradient, penalty_gradient_per_example})
+CLIPPING = frozenset({clip_value, clip_norm, clip_global_norm})

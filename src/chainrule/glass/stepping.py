@@ -14,12 +14,10 @@ from chainrule.engine.stepper import Stepper
 from chainrule.glass.traced import Trace
 from chainrule.network import Network
 from chainrule.optimizers import LETTERS, Optimizer
+from chainrule.penalties import ADDING, CLIPPING
 
 #: May change what an instruction wrote, before anything reads it.
 Change = Callable[[Instruction, Stepper], None]
-
-ADDED = {penalties.penalty_gradient, penalties.penalty_gradient_per_example}
-CLIPPED = {penalties.clip_value, penalties.clip_norm, penalties.clip_global_norm}
 
 
 def flat_names(program: Program) -> tuple[str, ...]:
@@ -78,9 +76,18 @@ def run_step(
         mean=network.loss.mean if network.loss else True, step=step,
     )  # fmt: skip
     trace = Trace(
-        network, stepper.program, rows=rows, step=step, scalars=hyperparameters, optimizer=optimizer
-    )
+        network, stepper.program, rows=rows, step=step, seed=seed, scalars=hyperparameters,
+        optimizer=optimizer,
+    )  # fmt: skip
     _Run(trace, stepper, vector, memory, change).run()
+
+    def again(parameters: np.ndarray, x: Any) -> Trace:
+        return run_step(
+            network, program, {**sources, "X": x}, rows, parameters=parameters, state=state,
+            scalars=scalars, optimizer=optimizer, step=step, seed=seed, change=change,
+        )  # fmt: skip
+
+    trace.again = again
     return trace
 
 
@@ -98,6 +105,7 @@ class _Run:
         self._order: list[Instruction] = []
         # The gradient of the data alone, with the penalty, and after clipping.
         self._of_data, self._whole, self._clipped = (np.zeros_like(vector) for _ in range(3))
+        self._stepped = vector.copy()  # the parameters before a constraint on their norms
 
     def run(self) -> None:
         trace, before, memory = self._trace, self._vector.copy(), self._state.copy()
@@ -124,18 +132,27 @@ class _Run:
         for buffer in instruction.writes:
             if buffer.name == "g":
                 self._keep_gradient(instruction, running.value(buffer), running)
-            elif buffer.role != "source" and buffer.name not in self._flat:
-                value = running.value(buffer).copy()
-                found = self._pieces[id(instruction)].setdefault(buffer.name, [])
+            elif buffer.name == "p":
+                part = self._range(running)
+                self._stepped[part] = running.value(buffer)[part]
+            elif buffer.role not in ("source", "sums") and buffer.name not in self._flat:
+                # By its own shape: an instruction may see a vector as a matrix of one column.
+                value = running.value(running.program.buffers[buffer.name]).copy()
+                name = f"{buffer.name}.new" if buffer.role == "parameter" else buffer.name
+                found = self._pieces[id(instruction)].setdefault(name, [])
                 found.append(value[0] if buffer.name == "loss" else value)
 
+    @staticmethod
+    def _range(running: Stepper) -> slice:
+        return slice(int(running.context["start"]), int(running.context["stop"]))
+
     def _keep_gradient(self, instruction: Instruction, g: np.ndarray, running: Stepper) -> None:
-        part = slice(int(running.context["start"]), int(running.context["stop"]))
-        if instruction.kernel in CLIPPED:
+        part = self._range(running)
+        if instruction.kernel in CLIPPING:
             self._clipped[part] = g[part]
         else:
             self._whole[part] = g[part]
-            if instruction.kernel not in ADDED:
+            if instruction.kernel not in ADDING:
                 self._of_data[part] = g[part]
 
     def _set_gradients(self) -> None:
@@ -145,16 +162,24 @@ class _Run:
             if name not in trace.program.buffers:
                 continue
             trace.set(name, self._part(self._whole, path))
-            if kernels & ADDED:
+            if kernels & ADDING:
                 trace.set(f"{name}.data", self._part(self._of_data, path))
-            if kernels & CLIPPED:
+            if kernels & CLIPPING:
                 trace.set(f"{name}.clipped", self._part(self._clipped, path))
 
     def _set_update(self, optimizer: Optimizer, before: np.ndarray, memory: np.ndarray) -> None:
         """What the optimizer kept, its corrections, and the parameters afterwards."""
         trace = self._trace
         letters: dict[str, Any] = {LETTERS[n]: v for n, v in trace.scalars.items() if n in LETTERS}
-        for path in trace.network.places:
+        limited = {
+            b.name for i in self._order if i.kernel is penalties.limit_norms for b in i.writes
+        }
+        for path, (start, _) in trace.network.places.items():
+            trace.set(f"{path}.new", self._part(self._vector, path))
+            if path in limited:
+                trace.set(f"{path}.free", self._part(self._stepped, path))
+            if not any(part.start <= start < part.stop for part in trace.program.ranges):
+                continue  # frozen, or not learnt by gradients
             kept = {}
             for k, name in enumerate(optimizer.states):
                 part = slice(k * len(before), (k + 1) * len(before))
@@ -164,7 +189,6 @@ class _Run:
             for name, expression in optimizer.corrections.items():
                 value = expression.evaluate({**letters, **kept, "t": trace.step})
                 trace.set(f"{path}.{name}", value)
-            trace.set(f"{path}.new", self._part(self._vector, path))
 
 
 def _joined(instruction: Instruction, name: str, pieces: list[np.ndarray]) -> np.ndarray:

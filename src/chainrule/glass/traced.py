@@ -1,13 +1,16 @@
 """What a step computed: its values by name, and the instructions that wrote them."""
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.engine.program import Instruction, Program
-from chainrule.glass import tabular
+from chainrule.glass import lineage, tabular
+from chainrule.glass.definitions import Definitions
+from chainrule.glass.lineage import Influence, Why
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
 
@@ -52,18 +55,22 @@ class Trace(Mapping[str, np.ndarray]):
         network: whose program it is; its parameters may have changed since.
         rows: of the batch.
         step: the number of the update, from 1.
+        seed: of its random numbers.
         epoch: of a recorded training, counted from 1; else None.
         scalars: the hyperparameters, by name.
         optimizer: if the step updated.
     """
 
     def __init__(
-        self, network: Network, program: Program, *, rows: int, step: int,
+        self, network: Network, program: Program, *, rows: int, step: int, seed: int,
         scalars: Mapping[str, float], optimizer: Optimizer | None = None,
     ) -> None:  # fmt: skip
         self.program, self.network, self.rows = program, network, rows
-        self.step, self.optimizer, self.scalars = step, optimizer, dict(scalars)
+        self.step, self.seed = step, seed
+        self.optimizer, self.scalars = optimizer, dict(scalars)
         self.epoch: int | None = None
+        #: The same step from other parameters and rows.
+        self.again: Callable[[np.ndarray, Any], Trace] | None = None
         self.steps: list[TracedStep] = []
         self._values: dict[str, np.ndarray] = {}
 
@@ -102,6 +109,59 @@ class Trace(Mapping[str, np.ndarray]):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.steps))
+
+    @functools.cached_property
+    def definitions(self) -> Definitions:
+        """What each value is computed from, by path."""
+        return Definitions(self)
+
+    def why(self, name: str) -> Why:
+        """Where one number comes from: its expression, and the numbers in it.
+
+        Args:
+            name: of a value and the place of the number, counted from 0: ``"dW2[3,1]"``,
+                ``"loss"``.
+
+        Returns:
+            What prints as the expression, once with names and once with numbers, and can be asked
+            for the origin of each of them in turn, down to inputs and parameters.
+
+        Raises:
+            ValueError: for a place that the value does not have.
+            KeyError: if there is no such value.
+
+        >>> import chainrule as cr
+        >>> net = cr.Network([cr.Dense(1, "sigmoid", weights="zeros")],
+        ...                  loss="binary_cross_entropy", inputs=2)
+        >>> t = cr.trace(net, [[0.5, 1.0], [1.0, 3.0]], [1, 0])
+        >>> print(t.why("dW1[1,0]"))
+        dW1[1,0] = (x[0,1] delta1[0,0] + x[1,1] delta1[1,0]) / m
+                 = (1·(−0.5) + 3·0.5) / 2
+                 = 0.5
+        >>> print(t.why("dW1[1,0]").why("delta1[1,0]"))
+        delta1[1,0] = a1[1,0] − y[1,0]
+                    = 0.5 − 0
+                    = 0.5
+        """
+        return lineage.why(self, name)
+
+    def influence(self, name: str, by: float | None = None) -> Influence:
+        """Which values change when one weight or input does, and by how much.
+
+        The same program runs again with the weight a little larger and a little smaller.
+
+        Args:
+            name: of a parameter or an input: ``"W1[0,0]"``, ``"x[0,1]"``.
+            by: how much it is changed; None gives derivatives.
+
+        Returns:
+            What prints as a table of the values that change, and holds the changes by name.
+
+        Raises:
+            ValueError: for something else, or a place that it does not have.
+            KeyError: if there is no such value.
+        """
+        return lineage.influence(self, name, by)
 
     def table(self, name: str) -> "DataFrame":
         """One value as a data frame whose rows and columns say what they are of.

@@ -1,4 +1,4 @@
-"""Equations as small expression trees: one evaluator, one printer a notation.
+"""Expression trees: how they are computed, and how they are written as a line of text.
 
 A kernel carries the equations that it computes as trees, so that a test can evaluate them in
 NumPy and compare, and so that a reader sees what ran::
@@ -12,6 +12,8 @@ NumPy and compare, and so that a reader sees what ran::
     z1 = x·W1 + b1
 """
 
+import functools
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -24,7 +26,7 @@ Number = int | float
 
 
 class Operation(NamedTuple):
-    """How an operation is computed and how it is written."""
+    """How an operation is computed and how it is written; ``terms`` alone takes any number."""
 
     compute: Callable[..., Any]  # (xp, *arguments), xp being NumPy or what looks like it
     text: str
@@ -117,6 +119,7 @@ def _flipped(_xp: Any, x: Any, p: Any, height: int, width: int, depth: int, *pla
 ATOM, POWER, PREFIX, PRODUCT, QUOTIENT, NEGATION, SUM, COMPARISON, LOOSE = range(8, -1, -1)
 
 OPERATIONS = {
+    "terms": Operation(lambda xp, *x: functools.reduce(operator.add, x), " + ", SUM, (SUM,)),
     "add": Operation(lambda xp, x, y: x + y, "{} + {}", SUM, (SUM, SUM)),
     "subtract": Operation(lambda xp, x, y: x - y, "{} − {}", SUM, (SUM, NEGATION)),
     "negative": Operation(lambda xp, x: -x, "−{}", NEGATION, (QUOTIENT,)),
@@ -271,6 +274,12 @@ class Expression:
         arguments = [a.evaluate(values, xp) for a in self.arguments]
         return OPERATIONS[self.operation].compute(xp, *arguments)
 
+    @property
+    def strengths(self) -> tuple[int, ...]:
+        """The strength that each argument needs to go without brackets."""
+        strengths = OPERATIONS[self.operation].arguments
+        return strengths * len(self.arguments) if self.operation == "terms" else strengths
+
     def text(self, needed: int = LOOSE) -> str:
         """The tree as a line of text, in brackets if it binds less than ``needed``."""
         if self.operation == "symbol":
@@ -280,8 +289,9 @@ class Expression:
             written = _number_text(number)
             return f"({written})" if number < 0 and needed > PRODUCT else written
         operation = OPERATIONS[self.operation]
-        parts = [a.text(n) for a, n in zip(self.arguments, operation.arguments, strict=True)]
-        written = operation.text.format(*parts)
+        parts = [a.text(n) for a, n in zip(self.arguments, self.strengths, strict=True)]
+        several = self.operation == "terms"
+        written = operation.text.join(parts) if several else operation.text.format(*parts)
         if self.operation == "power" and self.arguments[1].arguments == (2,):
             written = f"{parts[0]}²"
         return f"({written})" if operation.binds < needed else written
@@ -305,17 +315,15 @@ def symbols(names: str) -> tuple[Expression, ...]:
     return tuple(symbol(name) for name in names.split())
 
 
+def number(value: Number) -> Expression:
+    """A number in a tree."""
+    return Expression("number", (value,))
+
+
 def apply(operation: str, *arguments: Any) -> Expression:
     """An operation of :data:`OPERATIONS` on expressions and numbers."""
-    trees = (a if isinstance(a, Expression) else Expression("number", (a,)) for a in arguments)
+    trees = (a if isinstance(a, Expression) else number(a) for a in arguments)
     return Expression(operation, tuple(trees))
-
-
-def __getattr__(name: str) -> Callable[..., Expression]:
-    """Every operation by its name: ``from chainrule.equations import exp, maximum``."""
-    if name in OPERATIONS:
-        return lambda *arguments: apply(name, *arguments)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @dataclass(frozen=True)
