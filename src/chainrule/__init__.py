@@ -35,6 +35,7 @@ _WHERE = {
     "chainrule.estimators.classifier": ("MLPClassifier",),
     "chainrule.estimators.regressor": ("MLPRegressor",),
     "chainrule.glass.trace": ("trace",),
+    "chainrule.glass.walkthrough": ("walkthrough",),
     "chainrule.glass.rounding": ("Rounding",),
     "chainrule.glass.gradcheck": ("gradcheck",),
     "chainrule.glass.checkup": ("Checkups", "checkup"),

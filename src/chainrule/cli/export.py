@@ -51,10 +51,10 @@ def export(
 
     Example: chainrule export runs/penguins-1 --table penguins.csv
     """
-    from chainrule.export.extras import MissingExtraError
     from chainrule.export.loading import load_any
     from chainrule.export.onnx_files import export_onnx
     from chainrule.export.torch_files import export_torch
+    from chainrule.extras import MissingExtraError
 
     place = Path(out) if out else _beside(Path(model), format)
     try:

@@ -43,7 +43,14 @@ MOST_COLUMNS = 10  # that a matrix of amsmath has without being told
 
 def escaped(words: str) -> str:
     """Words for LaTeX outside of mathematics."""
-    return "".join(SPECIAL.get(letter, letter) for letter in words)
+    return "".join(_outside(letter) for letter in words)
+
+
+def _outside(letter: str) -> str:
+    mathematics = LETTERS.get(letter) or (MARKS.get(letter) if not letter.isascii() else None)
+    if mathematics:
+        return rf"\ensuremath{{{mathematics.strip()}}}"
+    return SPECIAL.get(letter, letter)
 
 
 def latex(box: Box) -> str:

@@ -31,10 +31,11 @@ def mathml(box: Box, display: bool = False) -> str:
         display: whether it has a line of its own.
     """
     shown = ' display="block"' if display else ""
-    return f"<math{shown}>{_written(box)}</math>"
+    return f"<math{shown}>{written(box)}</math>"
 
 
-def _written(box: Box) -> str:
+def written(box: Box) -> str:
+    """A box as elements inside of ``math``."""
     match box:
         case Symbol():
             return _symbol(box)
@@ -47,29 +48,29 @@ def _written(box: Box) -> str:
         case Words():
             return f"<mtext>{escape(box.text)}</mtext>"
         case Row():
-            return f"<mrow>{''.join(_written(part) for part in box.parts)}</mrow>"
+            return f"<mrow>{''.join(written(part) for part in box.parts)}</mrow>"
         case Fraction():
-            return f"<mfrac>{_written(box.top)}{_written(box.bottom)}</mfrac>"
+            return f"<mfrac>{written(box.top)}{written(box.bottom)}</mfrac>"
         case Power():
-            return f"<msup>{_written(box.base)}{_written(box.exponent)}</msup>"
+            return f"<msup>{written(box.base)}{written(box.exponent)}</msup>"
         case Root():
-            return f"<msqrt>{_written(box.inner)}</msqrt>"
+            return f"<msqrt>{written(box.inner)}</msqrt>"
         case Bracketed():
-            return _bracketed(_written(box.inner), box.pair)
+            return _bracketed(written(box.inner), box.pair)
         case Call():
-            inner = "<mo>,</mo>".join(_written(argument) for argument in box.arguments)
+            inner = "<mo>,</mo>".join(written(argument) for argument in box.arguments)
             return f"<mrow><mi>{box.function}</mi><mo>{FUNCTION}</mo>{_bracketed(inner)}</mrow>"
         case Total():
             sign = "<mo>∑</mo>"
             if box.index:
                 sign = f"<munder>{sign}<mi>{escape(box.index)}</mi></munder>"
-            return f"<mrow>{sign}{_written(box.inner)}</mrow>"
+            return f"<mrow>{sign}{written(box.inner)}</mrow>"
         case Matrix():
-            return _bracketed(_table(tuple(tuple(_written(c) for c in r) for r in box.rows)))
+            return _bracketed(_table(tuple(tuple(written(c) for c in r) for r in box.rows)))
         case Cases():
             rows = tuple(
-                (_written(value), "<mtext>otherwise</mtext>" if at is None
-                 else f"<mrow><mtext>if </mtext>{_written(at)}</mrow>")
+                (written(value), "<mtext>otherwise</mtext>" if at is None
+                 else f"<mrow><mtext>if </mtext>{written(at)}</mrow>")
                 for value, at in box.rows
             )  # fmt: skip
             return f"<mrow><mo>{{</mo>{_table(rows)}</mrow>"

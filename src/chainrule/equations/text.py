@@ -76,6 +76,8 @@ def _block(box: Box) -> Block:
             return _line(box.text)
         case Row():
             return beside(*_row(box)) if box.parts else _line("")
+        case Fraction() if _derivative(box):
+            return beside(_block(box.top), _line("/"), _block(box.bottom))
         case Fraction():
             return beside(_in_brackets(box.top), _line(" / "), _in_brackets(box.bottom))
         case Power():
@@ -136,6 +138,12 @@ def _symbol(box: Symbol) -> str:
 
 def _grouped(written: str) -> str:
     return written if written.isalnum() else f"({written})"
+
+
+def _derivative(box: Fraction) -> bool:
+    """Whether it is ∂ of something over ∂ of something."""
+    parts = (box.top, box.bottom)
+    return all(isinstance(p, Row) and p.parts[:1] == (Mark("∂"),) for p in parts)
 
 
 def _in_brackets(box: Box) -> Block:

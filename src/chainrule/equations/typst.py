@@ -18,8 +18,8 @@ from chainrule.equations.boxes import (
 )
 
 MARKS = {
-    "−": "-", "·": "dot.op", "⊙": "dot.circle", "←": "arrow.l", "→": "arrow.r", "≥": ">=",
-    "≤": "<=", "≈": "approx", "∂": "diff", "⊤": "top", "∈": "in", "×": "times", "∇": "nabla",
+    "−": "-", "·": "dot.op", "⊙": "dot.o", "←": "arrow.l", "→": "arrow.r", "≥": ">=",
+    "≤": "<=", "≈": "approx", "∂": "partial", "⊤": "top", "∈": "in", "×": "times", "∇": "nabla",
     "…": "dots.h", "⋮": "dots.v", " ": "thin", "ℝ": "RR", "′": "'", "Σ": "sum",
 }  # fmt: skip
 ACCENTS = {"^": "hat", "-": "macron"}

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.export.extras import extra
 from chainrule.export.onnx_checking import checked_network, checked_table
 from chainrule.export.onnx_columns import ColumnInput, column_inputs, preprocessing_nodes
 from chainrule.export.onnx_graph import STRING, Graph
 from chainrule.export.onnx_layers import network_nodes
+from chainrule.extras import extra
 from chainrule.network import Network
 from chainrule.storage.networks import write_whole
 from chainrule.tables.model import Goal, TableModel

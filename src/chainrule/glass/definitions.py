@@ -242,7 +242,7 @@ class Definitions(Mapping[str, tuple[Definition, ...]]):
             if equation.target == "p":
                 free = f"{path}.free"
                 for place, correction in corrections.items():
-                    tree = _with(tree, correction, symbol(place))
+                    tree = with_part(tree, correction, symbol(place))
                     self._define(place, correction.replaced(new), "update", kernel)
                 target = free if free in trace else f"{path}.new"
                 self._define(target, tree.replaced({**new, **known}), "update", kernel)
@@ -279,23 +279,23 @@ def _without(equation: Equation, instruction: Instruction) -> Expression:
     return added.replaced(names)
 
 
-def _same(one: Expression, other: Expression) -> bool:
+def same(one: Expression, other: Expression) -> bool:
     if one.operation != other.operation or len(one.arguments) != len(other.arguments):
         return False
     if one.operation in ("symbol", "number"):
         return bool(one.arguments[0] == other.arguments[0])
-    return all(_same(x, y) for x, y in zip(one.arguments, other.arguments, strict=True))
+    return all(same(x, y) for x, y in zip(one.arguments, other.arguments, strict=True))
 
 
-def _with(tree: Expression, part: Expression, new: Expression) -> Expression:
+def with_part(tree: Expression, part: Expression, new: Expression) -> Expression:
     """The tree with a part of it replaced, wherever it stands."""
-    if _same(tree, part):
+    if same(tree, part):
         return new
     if tree.operation in ("symbol", "number"):
         return tree
-    return Expression(tree.operation, tuple(_with(a, part, new) for a in tree.arguments))
+    return Expression(tree.operation, tuple(with_part(a, part, new) for a in tree.arguments))
 
 
 def _with_total(tree: Expression, total: Expression) -> Expression:
     """The tree with the sum over the ranges' squares written out."""
-    return _with(tree, apply("sum_all", symbol("squares")), total)
+    return with_part(tree, apply("sum_all", symbol("squares")), total)

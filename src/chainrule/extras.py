@@ -1,11 +1,11 @@
-"""Packages that only an export needs."""
+"""Packages that only some uses need, and the extras that install them."""
 
 import importlib
 from typing import Any
 
 
 class MissingExtraError(ImportError):
-    """A package is not installed that an export needs."""
+    """A package is not installed that is needed now."""
 
 
 def extra(package: str, name: str) -> Any:
@@ -22,6 +22,6 @@ def extra(package: str, name: str) -> Any:
         return importlib.import_module(package)
     except ImportError:
         raise MissingExtraError(
-            f"this export needs the package {package}: pip install 'chainrule[{name}]'",
+            f"this needs the package {package}: pip install 'chainrule[{name}]'",
             name=package,
         ) from None

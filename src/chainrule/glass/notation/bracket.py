@@ -1,0 +1,35 @@
+"""The notation of 001: W^[l], A^[l], L, and α for the learning rate."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+from chainrule.equations.boxes import Box, Symbol
+from chainrule.glass.notation.base import Notation, Place, register
+
+
+@register
+class Bracket(Notation):
+    """001: the number of the layer in square brackets, matrices in capital letters."""
+
+    name: ClassVar[str] = "bracket"
+    source: ClassVar[str] = "001"
+    rate: ClassVar[str] = "α"
+    loss: ClassVar[str] = "L"
+    rows: ClassVar[str] = "m"
+    targets: ClassVar[str] = "Y"
+    letters: ClassVar[dict[str, str]] = {
+        "W": "W", "b": "b", "z": "Z", "a": "A", "delta": "δ", "da": "", "dW": "", "db": "",
+    }  # fmt: skip
+    about: ClassVar[tuple[str, ...]] = ("Each column is an example. A^[0] = X.",)
+
+    def above(self, layer: int) -> str:
+        return f"[{layer}]"
+
+    def _letter(self, place: Place, index: tuple[int, ...] | None) -> Box:
+        box = super()._letter(place, index)
+        if index is None or not isinstance(box, Symbol):
+            return box
+        if place.layer == 0:  # the inputs have no layer above them: x₁
+            return replace(box, letter="x", above=box.above.removeprefix(self.above(0)))
+        # Single numbers are in small letters, but the weights keep theirs.
+        return replace(box, letter=box.letter.lower()) if place.quantity in "za" else box

@@ -1,0 +1,183 @@
+"""The walkthrough: the worked solution of a step, from the instructions that ran."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.checks import whole
+from chainrule.glass.document import Document
+from chainrule.glass.figures import DECIMALS
+from chainrule.glass.notation import notation_of
+from chainrule.glass.rounding import Rounding
+from chainrule.glass.solution import Solution, Style
+from chainrule.glass.trace import trace
+from chainrule.glass.traced import Trace
+from chainrule.glass.writers import html, latex, markdown, pdf, plain
+from chainrule.network import Network
+from chainrule.optimizers import Optimizer
+from chainrule.storage.networks import write_whole
+from chainrule.training.history import TrainingState
+
+FORMS = ("matrix", "scalar", "both")
+MOST_ITERATIONS = 100
+FORMATS = {
+    ".txt": "text", ".md": "markdown", ".html": "html", ".tex": "latex", ".pdf": "pdf",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Walkthrough:
+    """A worked solution; ``print`` shows it as text, notebooks as mathematics.
+
+    Attributes:
+        document: headings, sentences and equations.
+        traces: one for each iteration: the numbers are theirs.
+        notation: the name of the notation.
+    """
+
+    document: Document
+    traces: tuple[Trace, ...]
+    notation: str
+
+    def text(self, width: int = 100) -> str:
+        """Text for a terminal, matrices in two dimensions."""
+        return plain.plain(self.document, width)
+
+    def markdown(self) -> str:
+        """Markdown with LaTeX between dollar signs."""
+        return markdown.markdown(self.document)
+
+    def html(self) -> str:
+        """A page with MathML, which opens without a network and without scripts."""
+        return html.html(self.document)
+
+    def latex(self) -> str:
+        """A LaTeX document that needs no more than amsmath."""
+        return latex.latex(self.document)
+
+    def pdf(self) -> bytes:
+        """A PDF file, made by Typst.
+
+        Raises:
+            MissingExtraError: that names the extra, if Typst is not installed.
+        """
+        return pdf.pdf(self.document)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a file in the form that its name ends in: .txt, .md, .html, .tex or .pdf.
+
+        Raises:
+            ValueError: for another ending.
+            OSError: if it cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in FORMATS:
+            raise ValueError(
+                f"{path.name!r} ends in none of {', '.join(FORMATS)}, of which the form follows"
+            )
+        written = getattr(self, FORMATS[path.suffix.lower()])()
+        write_whole(path, written if isinstance(written, bytes) else written.encode("utf-8"))
+        return path
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return html.body(self.document)
+
+
+def walkthrough(
+    network: Network,
+    x: Any,
+    y: Any,
+    *,
+    optimizer: Optimizer | None = None,
+    notation: str = "bracket",
+    form: str = "matrix",
+    derive: bool = False,
+    iterations: int = 1,
+    rounding: Rounding | Mapping[str, int] | None = None,
+    fused: bool | None = None,
+    decimals: int = DECIMALS,
+    largest: int = 6,
+    title: str = "",
+    **options: Any,
+) -> Walkthrough:
+    """The worked solution of one step or several: forward, loss, deltas, gradients, update.
+
+    The numbers are those of :func:`~chainrule.trace`, the equations those of the instructions that
+    ran, printed in the letters of the lecture texts.
+
+    Args:
+        network: its parameters are read as they are, and stay so.
+        x: (m, inputs), or (inputs,) for one example.
+        y: targets as for the training.
+        optimizer: whose update is shown; without one it ends with the gradients.
+        notation: ``"bracket"`` (001), ``"theta"`` (000) or ``"signal"`` (002).
+        form: ``"matrix"``, ``"scalar"`` (neuron by neuron), or ``"both"``.
+        derive: whether each rule is derived before it is used.
+        iterations: how many steps, one after the other, on the same rows.
+        rounding: which values are rounded before they are used, as on paper.
+        fused: as for :func:`~chainrule.trace`.
+        decimals: that are shown; they change nothing that is computed.
+        largest: rows and columns of a matrix that is shown number by number; larger ones are shown
+            by their shapes, and by a few of their neurons.
+        title: of the document.
+        options: further ones of :func:`~chainrule.trace`: ``state``, ``penalty``, ``clip``, ...
+
+    Raises:
+        ValueError: for anything that does not fit, before any work is done.
+
+    >>> import chainrule as cr
+    >>> net = cr.Network([cr.Dense(1, "sigmoid", weights="zeros")],
+    ...                  loss="binary_cross_entropy", inputs=2)
+    >>> w = cr.walkthrough(net, [0.5, 1.0], [1.0], optimizer=cr.GradientDescent(0.1))
+    >>> print(w)  # doctest: +ELLIPSIS
+    A worked solution
+    =================
+    ...
+    δ^[1] = A^[1] − Y = 0.5 − 1 = −0.5
+    ...
+    """
+    if form not in FORMS:
+        raise ValueError(f"form must be one of {', '.join(FORMS)}, not {form!r}")
+    iterations = whole("iterations", iterations, 1, MOST_ITERATIONS)
+    if iterations > 1 and optimizer is None and options.get("state") is None:
+        raise ValueError("several iterations need an optimizer, such as cr.GradientDescent(0.1)")
+    style = Style(
+        form, bool(derive), whole("decimals", decimals, 0, 12), whole("largest", largest, 1, 50)
+    )
+    document = Document(title or "A worked solution")
+    current, traces = network.copy(), []
+    for number in range(1, iterations + 1):
+        step = trace(current, x, y, optimizer=optimizer, rounding=rounding, fused=fused, **options)
+        notation_ = notation_of(notation, step)
+        solution = Solution(step, notation_, style, document)
+        if number == 1:
+            solution.introduce(Rounding.of(rounding))
+        solution.work(number if iterations > 1 else 0)
+        traces.append(step)
+        if number < iterations:
+            current, options["state"] = _after(current, step)
+    return Walkthrough(document, tuple(traces), notation)
+
+
+def _after(network: Network, step: Trace) -> tuple[Network, TrainingState]:
+    """The network and the optimizer's state after a traced step."""
+    assert step.optimizer is not None
+    after = network.copy()
+    after.use_dtype("float64")
+    size = after.vector.size
+    memory = np.zeros(len(step.optimizer.states) * size)
+    for path, (start, shape) in network.places.items():
+        part = slice(start, start + int(np.prod(shape)))
+        after.vector[part] = step[f"{path}.new"].ravel()
+        for k, name in enumerate(step.optimizer.states):
+            if f"{path}.{name}" in step:
+                memory[k * size :][part] = step[f"{path}.{name}"].ravel()
+    state = TrainingState(step.optimizer, memory, step=step.step, seed=step.seed)
+    return after, state
