@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.export.onnx_checking import difference_of, made_up, random_inputs
+from chainrule.export.checking import difference_of, made_up, random_inputs, scale_of
 from chainrule.export.torch_layers import Written, sequential
 from chainrule.export.torch_source import model_source, network_source
 from chainrule.network import Network
@@ -158,5 +158,5 @@ def _compared(path: Path, networks: tuple[Network, ...], inputs: np.ndarray) -> 
         with torch.no_grad():
             outputs = module(torch.from_numpy(X)).numpy()
         ours = network.predict(X)
-        largest = max(largest, difference_of("output", outputs, ours, np.abs(ours).max()))
+        largest = max(largest, difference_of("output", outputs, ours, scale_of(ours)))
     return largest
