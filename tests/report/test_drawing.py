@@ -54,6 +54,24 @@ def test_the_course_of_a_training_is_told():
     assert "still falls" in course(5.0, 4.0, 3.0, 2.0, 1.0)
     assert "not too long" in course(5.0, 4.0, 1.0, 1.01, 1.02)
     assert course(1.0, 2.0) == ""
+    for lowest in (-2.0, 0.0):  # as of densities
+        assert "by heart" in course(1.0, lowest, 1.0, 3.0, 5.0)
+    assert "not too long" in course(1.0, -2.0, -1.9, -1.95, -1.9)
+    assert "by heart" in course(1.0, -2.0, -1.9, -1.85, -1.75)
+
+
+def test_a_training_that_went_back_to_its_best_epoch_gets_no_advice():
+    def course(*losses, best):
+        return course_of(History({"loss": losses, "val_loss": losses}), best)
+
+    told = course(5.0, 3.0, 1.0, 2.0, 3.0, best=3)
+    assert told == (
+        "The validation loss is lowest after epoch 3 of 5 (1.000); the network is that of epoch 3."
+    )
+    assert "more epochs may help" in course(5.0, 4.0, 3.0, 2.0, 1.0, best=5)
+
+
+def test_without_validation_losses_nothing_is_told():
     assert course_of(History({"loss": [1.0] * 9})) == ""
 
 

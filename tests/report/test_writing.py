@@ -189,6 +189,15 @@ def test_patience_names_its_validation_rows_and_the_best_epoch(page_of, fit_fram
     assert "The dotted line is the epoch" in page.sections["training"]
 
 
+def test_a_training_that_went_back_is_not_advised_to(page_of, fit_frame, people):
+    fitted = fit_frame(people, "old")
+    losses = {"loss": [5.0, 3.0, 1.0, 2.0, 3.0], "val_loss": [5.0, 3.0, 1.0, 2.0, 3.0]}
+    result = Result(History(losses), fitted.results[0].state, best_epoch=3)
+    page = page_of(replace(fitted, results=(result,)))
+    assert "the network is that of epoch 3" in page.sections["training"]
+    assert "by heart" not in page.sections["training"]
+
+
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_an_interrupted_training_says_so(page_of, fit_frame, people, epochs):
     fitted = fit_frame(people, "old")

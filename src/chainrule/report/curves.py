@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LOG_RANGE = 30  # from the smallest loss to the largest, from which on the scale is logarithmic
-WORSE = 1.1  # times the lowest validation loss: the training went on for too long
+WORSE = 1.1  # times the lowest validation loss, or as much above it: trained for too long
 LABELS = {"accuracy": "accuracy", "r2": "R²"}
 
 
@@ -30,8 +30,13 @@ def curves_of(histories: Sequence[History], best: Sequence[int | None]) -> list[
     return [_curve(name, known, best) for name in names]
 
 
-def course_of(history: History) -> str:
-    """What the losses of a training say, in a sentence; empty if there is nothing to compare."""
+def course_of(history: History, best: int | None = None) -> str:
+    """What the losses of a training say, in a sentence; empty if there is nothing to compare.
+
+    Args:
+        history: of a network.
+        best: the epoch that the training went back to, if it did.
+    """
     losses = _figures(history, "val_loss")
     known = losses[np.isfinite(losses)]
     if known.size < 5:
@@ -39,13 +44,15 @@ def course_of(history: History) -> str:
     lowest, last = float(np.nanmin(losses)), float(known[-1])
     at = int(np.nanargmin(losses)) + 1
     start = f"The validation loss is lowest after epoch {at} of {len(losses)} ({number(lowest)})"
-    if last > WORSE * lowest and lowest > 0:
+    if at == len(losses):
+        return f"{start}: it still falls at the end, so that more epochs may help."
+    if best:  # no advice: what came after it is not in the network
+        return f"{start}; the network is that of epoch {best}."
+    if last > lowest + (WORSE - 1) * abs(lowest):  # a loss may be below 0
         return (
             f"{start} and rises to {number(last)} by the end: from there on the network learns "
             "its training rows by heart. Fewer epochs, patience, dropout or l2 may help."
         )
-    if at == len(losses):
-        return f"{start}: it still falls at the end, so that more epochs may help."
     return f"{start} and hardly rises after that: the training was not too long."
 
 

@@ -68,6 +68,7 @@ def _plain(value: Any) -> Any:
 def _content(fitted: Fitted, command: str) -> dict[str, Any]:
     plan, model, evaluation = fitted.plan, fitted.model, fitted.evaluation
     histories = [result.history for result in fitted.results]
+    best = [result.best_epoch for result in fitted.results]
     columns = columns_of(fitted)
     target_bars, target_spark = summary.target_of(plan)
     return {
@@ -86,8 +87,8 @@ def _content(fitted: Fitted, command: str) -> dict[str, Any]:
         "more_columns": columns[SHOWN:],
         "layers": summary.layers_of(model.networks[0]),
         "network": summary.network_of(fitted),
-        "curves": curves_of(histories, [result.best_epoch for result in fitted.results]),
-        "course": course_of(histories[0]) if len(histories) == 1 else "",
+        "curves": curves_of(histories, best),
+        "course": course_of(histories[0], best[0]) if len(histories) == 1 else "",
         "validation": summary.validation_of(fitted),
         "figures": summary.figures_of(evaluation),
         "guess": _guess(fitted),
