@@ -42,11 +42,10 @@ class OnnxReport:
     difference: float
 
     def example(self) -> str:
-        """Three lines of Python that run the file: on rows of one's own, or on samples."""
-        feeds = ", ".join(f"{one.name!r}: {_sample(one.kind)}" for one in self.inputs)
+        """Three lines of Python that run the file on samples."""
+        feeds = ", ".join(f"{one.name!r}: {_sample(one)}" for one in self.inputs)
         if len(self.inputs) > MOST_SHOWN:
-            text, number = _sample("text"), _sample("number")
-            feeds = f"i.name: {text} if 'string' in i.type else {number} for i in s.get_inputs()"
+            feeds = f"i.name: {TEXTS} if 'string' in i.type else {NUMBERS} for i in s.get_inputs()"
         return (
             "import numpy as np, onnxruntime\n"
             f"s = onnxruntime.InferenceSession({os.fspath(self.path)!r})\n"
@@ -55,13 +54,14 @@ class OnnxReport:
 
 
 MOST_SHOWN = 6  # inputs that an example names
-REALS = {f"{dtype} numbers": dtype for dtype in ("float32", "float64")}
+#: Samples of a column, one of them missing.
+TEXTS, NUMBERS = "np.array([['a'], ['']], object)", "np.array([[1.0], [np.nan]])"
 
 
-def _sample(kind: str) -> str:
-    if kind in REALS:
-        return f"np.array(rows, {REALS[kind]!r})"
-    return "np.array([['a'], ['']], object)" if kind == "text" else "np.array([[1.0], [np.nan]])"
+def _sample(one: ColumnInput) -> str:
+    if one.kind is None:
+        return f"np.zeros((1, {one.columns}), {one.dtype.name!r})"
+    return TEXTS if one.dtype == STRING else NUMBERS
 
 
 def export_onnx(
@@ -120,7 +120,7 @@ def _network_file(network: Network) -> tuple[tuple[ColumnInput, ...], tuple[str,
     x = graph.input("input", network.dtype, network.inputs)
     found = network_nodes(graph, network, x)
     output = graph.output("output", found, network.dtype, network.outputs)
-    inputs = (ColumnInput("", x, f"{network.dtype} numbers"),)
+    inputs = (ColumnInput("", x, None, np.dtype(network.dtype), network.inputs),)
     return inputs, (output,), _bytes(graph, "network", {"loss": str(network.loss or "")})
 
 
