@@ -5,12 +5,13 @@ Whatever users wrote, as names of columns and levels, stands in it as a literal 
 
 from typing import Any
 
+from chainrule.export.torch_head import model_head, network_head
 from chainrule.export.torch_layers import Written
 from chainrule.export.torch_modules import MODULES
 from chainrule.network import Network
 from chainrule.tables.model import TableModel
 
-WIDTH = 80  # of a literal that is not folded
+WIDTH = 99  # of a line that is not folded, without the comma at its end
 
 IMPORTS = """
 from pathlib import Path
@@ -55,60 +56,19 @@ def predict(inputs):
     return {result}
 '''
 
-OF_A_NETWORK = '''"""A network of {inputs} inputs and {outputs} outputs for PyTorch.
-
-Written by chainrule {version}. Run as a program, this file prints the network; imported, its
-`load()` gives the network with the weights that lie beside it, for rows of {dtype} of the shape
-(rows, {inputs}).
-"""
-'''
-
-OF_A_MODEL = '''"""A model of a table for PyTorch: its networks, with {inputs} inputs.
-
-Written by chainrule {version}. `predict(inputs)` takes inputs that are prepared already: a tensor
-of float32 of the shape (rows, {inputs}), its columns in the order of INPUTS, as chainrule makes
-them with
-
-    model.preprocessing.inputs(model.values_of(table))
-
-What that does to a table stands below. NUMBERS: a missing number becomes the median, and is then
-scaled{scaled}. A column of INPUTS that begins
-with "gaps" is 1 where a number was missing, else 0. TEXTS: of a column that is "one-hot" in INPUTS,
-the column of the level is 1 and the others are 0; of one of "codes", the number is the place of the
-level among the levels, from 0, the next one for all that are taken together, and the last one for
-a level that is not there. The ONNX file of the same model does all of this.
-"""
-'''
-
-SCALED = {
-    "StandardScaler": ": (number - mean) / scale",
-    "RobustScaler": ": (number - center) / scale",
-    "QuantileTransformer": " by the quantiles of the training rows, to a normal distribution",
-}
-
 
 def network_source(network: Network, written: Written) -> str:
     """The file of a network."""
-    from chainrule import __version__
-
-    head = OF_A_NETWORK.format(
-        inputs=network.inputs, outputs=network.outputs, version=__version__, dtype=network.dtype
-    )
     return _joined([
-        _head(head, written.code), *_modules(written.code), _built(BUILD, network, written),
-        _main("load()"),
+        _head(network_head(network), written.code), *_modules(written.code),
+        _built(BUILD, network, written), _main("load()"),
     ])  # fmt: skip
 
 
 def model_source(model: TableModel, written: Written) -> str:
     """The file of a table's model."""
-    from chainrule import __version__
-
     figures = model.preprocessing.figures()
     transformer = model.preprocessing.transformer
-    numbers = transformer.named_transformers_.get("numbers")
-    scaled = SCALED[type(numbers.steps[-1][1]).__name__] if numbers else ""
-    head = OF_A_MODEL.format(inputs=model.preprocessing.width, version=__version__, scaled=scaled)
     goal, several = model.goal, len(model.networks) > 1
     constants: dict[str, Any] = {"TARGET": goal.name}
     if goal.classes:
@@ -122,10 +82,12 @@ def model_source(model: TableModel, written: Written) -> str:
         "NUMBERS": figures["numbers"],
         "TEXTS": figures["texts"],
     }  # fmt: skip
-    body = "".join(f"{name} = {_literal(value)}\n" for name, value in constants.items())
+    body = "".join(
+        f"{name} = {_literal(value, before=len(name) + 3)}\n" for name, value in constants.items()
+    )
     build = BUILD_SEVERAL if several else BUILD
     return _joined([
-        _head(head, "torch.") + body, *_modules(written.code),
+        _head(model_head(model), "torch.") + body, *_modules(written.code),
         _built(build, model.networks[0], written), _predict(model),
         _main("load(1)" if several else "load()"),
     ])  # fmt: skip
@@ -166,14 +128,20 @@ def _main(value: str) -> str:
     return f'\nif __name__ == "__main__":\n    print({value})\n'
 
 
-def _literal(value: Any, indent: int = 0) -> str:
-    """A literal that is folded, an item a line, where it would be too long for one."""
+def _literal(value: Any, indent: int = 0, before: int = 0) -> str:
+    """A literal that is folded, an item a line, where its line would be too long.
+
+    Args:
+        value: of lists, dictionaries, texts and numbers.
+        indent: of the line that it begins in.
+        before: how many characters stand before it in that line.
+    """
     line = repr(value)
-    if len(line) + indent <= WIDTH or not isinstance(value, dict | list):
+    if indent + before + len(line) <= WIDTH or not isinstance(value, dict | list):
         return line
     within = indent + 4
     items = (
-        [f"{key!r}: {_literal(item, within)}" for key, item in value.items()]
+        [f"{key!r}: {_literal(item, within, len(repr(key)) + 2)}" for key, item in value.items()]
         if isinstance(value, dict) else [_literal(item, within) for item in value]
     )  # fmt: skip
     folded = "".join(f"{' ' * within}{item},\n" for item in items)
