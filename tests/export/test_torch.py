@@ -110,6 +110,22 @@ def test_a_models_file_predicts_from_prepared_inputs(target, ensemble, model_of,
         np.testing.assert_allclose(found, right, atol=1e-6)
 
 
+@pytest.mark.parametrize("ensemble", [1, 2])
+def test_a_models_file_reads_its_weights_once(ensemble, model_of, tmp_path):
+    torch = pytest.importorskip("torch")
+    model = model_of("fit", ensemble=ensemble)
+    report = cr.export_torch(model, tmp_path / "model")
+    file = runpy.run_path(str(report.path))
+    X = torch.zeros(3, model.preprocessing.width)
+    first = file["predict"](X)
+    changed = file["load"](*[1] * (ensemble > 1))  # a network of one's own, to train further
+    with torch.no_grad():
+        next(iter(changed.parameters())).add_(1)
+    for weights in (tmp_path / "model").glob("*.safetensors"):
+        weights.unlink()
+    assert torch.equal(file["predict"](X), first)
+
+
 @pytest.mark.parametrize("scaling", ["standard", "robust", "quantile"])
 def test_the_numbers_of_the_preprocessing_are_constants(scaling, model_of, tmp_path):
     model = model_of("fit", scaling=scaling)

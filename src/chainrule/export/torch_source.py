@@ -14,7 +14,7 @@ from chainrule.tables.model import TableModel
 WIDTH = 99  # of a line that is not folded, without the comma at its end
 
 IMPORTS = """
-from pathlib import Path
+{cache}from pathlib import Path
 
 {torch}from safetensors.torch import load_file
 from torch import nn
@@ -49,10 +49,16 @@ def load(number):
 '''
 
 PREDICT = '''
+@cache
+def loaded():
+    """The networks of `predict`, read once."""
+    return {networks}
+
+
 def predict(inputs):
     """{what}, for prepared inputs: the mean over the networks."""
     with torch.no_grad():
-        outputs = [{each}(inputs) for {each} in {networks}]
+        outputs = [network(inputs) for network in loaded()]
     return {result}
 '''
 
@@ -60,7 +66,7 @@ def predict(inputs):
 def network_source(network: Network, written: Written) -> str:
     """The file of a network."""
     return _joined([
-        _head(network_head(network), written.code), *_modules(written.code),
+        _head(network_head(network), [written.code]), *_modules(written.code),
         _built(BUILD, network, written), _main("load()"),
     ])  # fmt: skip
 
@@ -86,9 +92,10 @@ def model_source(model: TableModel, written: Written) -> str:
         f"{name} = {_literal(value, before=len(name) + 3)}\n" for name, value in constants.items()
     )
     build = BUILD_SEVERAL if several else BUILD
+    predict = _predict(model)
     return _joined([
-        _head(model_head(model), "torch.") + body, *_modules(written.code),
-        _built(build, model.networks[0], written), _predict(model),
+        _head(model_head(model), [written.code, predict]) + body, *_modules(written.code),
+        _built(build, model.networks[0], written), predict,
         _main("load(1)" if several else "load()"),
     ])  # fmt: skip
 
@@ -97,9 +104,13 @@ def _joined(parts: list[str]) -> str:
     return "\n\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _head(docstring: str, code: str) -> str:
-    needed = "torch." in "".join([code, *_modules(code)])
-    return docstring + IMPORTS.format(torch="import torch\n" if needed else "")
+def _head(docstring: str, parts: list[str]) -> str:
+    """The docstring, and the imports that the parts of the file need."""
+    code = "".join([*parts, *_modules(parts[0])])
+    return docstring + IMPORTS.format(
+        cache="from functools import cache\n" if "@cache" in code else "",
+        torch="import torch\n" if "torch." in code else "",
+    )
 
 
 def _modules(code: str) -> list[str]:
@@ -120,8 +131,8 @@ def _predict(model: TableModel) -> str:
         "regression": (f"{mean}[:, 0] * SCALE + MEAN", "TARGET in its own unit"),
     }[model.goal.task]
     several = len(model.networks) > 1
-    networks = "map(load, range(1, NETWORKS + 1))" if several else "[load()]"
-    return PREDICT.format(what=what, each="network", networks=networks, result=result)
+    networks = "[load(number) for number in range(1, NETWORKS + 1)]" if several else "[load()]"
+    return PREDICT.format(what=what, networks=networks, result=result)
 
 
 def _main(value: str) -> str:
