@@ -111,14 +111,15 @@ def _guess(fitted: Fitted) -> str:
 
 def _of_classes(fitted: Fitted) -> dict[str, Any]:
     evaluation = fitted.evaluation
+    areas = classes.areas_of(evaluation.judged, len(evaluation.classes))
     return {
         "matrix": classes.matrix_of(evaluation),
         "turned": len(evaluation.classes) > 3 and any(len(str(c)) > 3 for c in evaluation.classes),
         "confusions": classes.confusions_of(evaluation),
-        "each_class": classes.each_class(evaluation),
+        "each_class": classes.each_class(evaluation, areas),
         "classes": len(evaluation.classes),
         "absent": classes.absent_of(evaluation),
-        "pictures": classes.pictures_of(evaluation),
+        "pictures": classes.pictures_of(evaluation, areas),
     }
 
 
