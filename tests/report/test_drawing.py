@@ -82,3 +82,6 @@ def test_sparks_show_a_distribution_whatever_its_outliers():
     assert spark_of(np.full(5, np.nan)) is None
     assert spark_of(np.zeros(0)) is None
     assert len(spark_of(np.full(9, 7.0)).bars) == 1
+    assert [spark_of(np.arange(100.0) % n).cut for n in (1, 2, 16, 17, 100)] == [
+        False, False, False, False, True,
+    ]  # fmt: skip

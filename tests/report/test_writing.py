@@ -198,6 +198,25 @@ def test_a_training_that_went_back_is_not_advised_to(page_of, fit_frame, people)
     assert "by heart" not in page.sections["training"]
 
 
+def test_only_a_target_whose_ends_are_left_away_is_said_to_be(page_of, fit_frame, people):
+    words = "outermost 2 % are left away"
+    assert words in page_of(fit_frame(people, "income")).sections["data"]
+    steps = people[["age", "income"]].assign(income=people["age"] // 10)
+    assert words not in page_of(fit_frame(steps, "income", task="regression")).sections["data"]
+
+
+def test_one_is_not_spoken_of_as_several(page_of, fit_frame):
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame(rng.normal(size=(80, 41)), columns=[f"c{k}" for k in range(41)])
+    frame["y"] = [f"k{k}" for k in range(11) for _ in range(7)] + ["k0"] * 3
+    page = page_of(fit_frame(frame, "y", epochs=1))
+    assert "for 1 epoch, to make" in page.sections["network"]
+    assert "\n1 more column\n" in page.sections["columns"]
+    assert "and 1 more, rarer one." in page.sections["data"]
+    page = page_of(fit_frame(frame[[*frame.columns[:21], "y"]], "y", epochs=1))
+    assert "1 more column matters less than these" in page.sections["importance"]
+
+
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_an_interrupted_training_says_so(page_of, fit_frame, people, epochs):
     fitted = fit_frame(people, "old")
@@ -206,6 +225,7 @@ def test_an_interrupted_training_says_so(page_of, fit_frame, people, epochs):
     stopped = Result(history, result.state, stopped="interrupted")
     page = page_of(replace(fitted, results=(stopped,)))
     assert f"interrupted after epoch {epochs} of 4" in page.text
+    assert f"for {epochs} of at most 4 epochs, to make" in page.text
     assert ("there are no curves" in page.text) == (epochs == 0)
 
 

@@ -19,9 +19,11 @@ class Spark:
 
     Attributes:
         bars: place from the left, width and height of each, in the units of 64 by 20.
+        cut: whether values at either end are left away.
     """
 
     bars: list[tuple[float, float, float]]
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def _seen(column: Column) -> tuple[str, Spark | None]:
 def spark_of(values: np.ndarray) -> Spark | None:
     """The distribution of numbers; None if there are none.
 
-    The middle 98 % are drawn, so that a stray one does not flatten all others.
+    Few different ones have a bar each. Of more, the middle 98 % are drawn, so that a stray one
+    does not flatten all others.
     """
     known = values[np.isfinite(values)]
     if known.size == 0:
@@ -77,15 +80,16 @@ def spark_of(values: np.ndarray) -> Spark | None:
         low, high = np.quantile(known, [0.01, 0.99])
         width = (low, high) if high > low else (float(different[0]), float(different[-1]))
         counts = np.histogram(known, BINS, width)[0]
-    return _drawn(counts)
+    return _drawn(counts, cut=bool(counts.sum() < known.size))
 
 
-def _drawn(counts: np.ndarray) -> Spark | None:
+def _drawn(counts: np.ndarray, cut: bool = False) -> Spark | None:
     if counts.size == 0 or counts.max() == 0:
         return None
     step = 64 / len(counts)
     heights = np.where(counts > 0, np.maximum(20 * counts / counts.max(), 0.6), 0)
-    return Spark([
+    places = [
         (round(k * step, 2), round(step * 0.86, 2), round(float(h), 2))
         for k, h in enumerate(heights)
-    ])  # fmt: skip
+    ]
+    return Spark(places, cut)

@@ -213,13 +213,13 @@ def network_of(fitted: Fitted) -> str:
     )  # fmt: skip
     seconds = max(result.seconds for result in fitted.results)
     epochs = epochs_of([result.history for result in fitted.results])
-    if epochs != str(options.epochs):
-        epochs += f" of at most {options.epochs}"
+    most = counted(options.epochs, "epoch")
+    epochs = most if epochs == str(options.epochs) else f"{epochs} of at most {most}"
     return (
         f"{start} has {networks[0].vector.size:,} parameters and reads "
         f"{counted(networks[0].inputs, 'input')}. It was trained by {options.optimizer} with a "
         f"learning rate of {options.learning_rate:g} on batches of "
-        f"{counted(options.batch_size, 'row')}, for {epochs} epochs, to make the loss "
+        f"{counted(options.batch_size, 'row')}, for {epochs}, to make the loss "
         f"{plan.loss} small; that took {number(seconds, 2)} s."
     )
 

@@ -12,6 +12,7 @@ from chainrule.report.importance import importance_of
 from chainrule.report.words import figure as number
 from chainrule.report.words import shown, visible
 from chainrule.storage.networks import write_whole
+from chainrule.tables.errors import counted
 from chainrule.tables.fitting import Fitted
 
 if TYPE_CHECKING:
@@ -54,10 +55,12 @@ def write_report(fitted: Fitted, path: str | os.PathLike[str], command: str) -> 
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("chainrule.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=_plain,
     )  # fmt: skip
+    environment.globals["counted"] = counted
+    return environment
 
 
 def _plain(value: Any) -> Any:
