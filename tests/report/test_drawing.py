@@ -41,6 +41,16 @@ def test_curves_bear_what_trainings_leave():
     assert len(curves_of([odd, History(), odd], [None] * 3)) == 2
 
 
+def test_the_epoch_that_was_gone_back_to_is_that_of_the_network_that_is_drawn():
+    trained = History({"loss": [3.0, 1.0, 2.0]})
+    for histories, best in (([trained], [2]), ([trained, History()], [2, None])):
+        (found,) = curves_of(histories, best)
+        assert "is the epoch 2 that" in found.how
+    for histories, best in (([History(), trained], [2, None]), ([trained, trained], [2, 2])):
+        (found,) = curves_of(histories, best)
+        assert "dotted" not in found.how
+
+
 def test_curves_of_many_epochs_stay_small():
     loss = np.exp(-np.arange(200_000) / 5e4).tolist()
     assert len(curves_of([History({"loss": loss})], [None])[0].svg) < 40_000

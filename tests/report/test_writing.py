@@ -108,6 +108,15 @@ def test_markup_and_control_characters_are_text(page_of, fit_frame, hostile, tar
     assert "&lt;b&gt;" in page.text
 
 
+def test_what_is_not_printable_is_escaped_at_one_place(page_of, fit_frame, hostile, monkeypatch):
+    fitted = fit_frame(hostile, HOSTILE[0])
+    monkeypatch.setattr("chainrule.report.writing.visible", lambda text: text.replace("\x1b", "⎋"))
+    page = page_of(fitted, "chainrule fit \x1b[31m")
+    assert "a⎋[31mred" in page.text
+    assert "fit ⎋[31m" in page.text
+    assert "\\x1b" not in page.html
+
+
 def test_a_megabyte_of_text_is_shortened(page_of, fit_frame, people):
     long = "x" * 1_000_000
     people = people.rename(columns={"age": long + "1", "group": long + "2"})
@@ -148,6 +157,8 @@ def test_a_class_that_no_judged_row_has_is_told(page_of, fit_frame, people):
     test = people[people["group"] != "c"]
     page = page_of(fit_frame(people, "group", test=test))
     assert "1 class that none of these rows has: “c”" in page.text
+    assert f"On {len(test)} rows of another table, kept for the test, it is right in" in page.text
+    assert f"Measured on {len(test)} rows of another table, kept for the test. The" in page.text
     assert "of another table, kept for the test" in page.text
     assert "of the training rows, since none were held out" in page.text
     assert "There were no validation rows." in page.text

@@ -8,10 +8,10 @@ import numpy as np
 
 from chainrule.activations import Activation
 from chainrule.checks import real_number
+from chainrule.export.parameters import Parameters, own_parameters
 from chainrule.layers import Layer
 from chainrule.network import Network
 
-Parameters = Mapping[str, np.ndarray]
 INDENT = "    "
 
 
@@ -70,11 +70,7 @@ def _stack(
     for layer, path in zip(layers, paths, strict=True):
         if layer.kind not in LAYER_CODE:
             raise ValueError(f"the layer {layer!r} cannot be exported: PyTorch has nothing for it")
-        own = {
-            name[len(path) + 1 :]: values
-            for name, values in parameters.items()
-            if name.startswith(f"{path}.")
-        }
+        own = own_parameters(parameters, path)
         for place, entry in enumerate(LAYER_CODE[layer.kind](layer, own, columns)):
             *first, last = entry.code.splitlines()
             comment = f"  # {path}" if place == 0 else ""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.report.words import percent, shown, visible
+from chainrule.report.words import percent, shown
 from chainrule.tables.columns import Column
 from chainrule.tables.fitting import Fitted
 
@@ -56,7 +56,7 @@ def columns_of(fitted: Fitted) -> list[ColumnRow]:
 
 def _seen(column: Column) -> tuple[str, Spark | None]:
     """What is in a column, in words and as a picture."""
-    detail = visible(column.detail[:DETAIL])
+    detail = column.detail[:DETAIL]
     if column.kind != "text":
         return detail, spark_of(column.values)
     levels, counts = np.unique(column.values, return_counts=True)

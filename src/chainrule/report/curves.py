@@ -25,9 +25,11 @@ def curves_of(histories: Sequence[History], best: Sequence[int | None]) -> list[
         histories: of each network.
         best: the best epoch of each, where it was looked for.
     """
-    known = [history for history in histories if history.epochs]
+    pairs = [pair for pair in zip(histories, best, strict=True) if pair[0].epochs]
+    known = [history for history, _ in pairs]
+    back = pairs[0][1] if len(pairs) == 1 else None
     names = dict.fromkeys(name.removeprefix("val_") for history in known for name in history)
-    return [_curve(name, known, best) for name in names]
+    return [_curve(name, known, back) for name in names]
 
 
 def course_of(history: History, best: int | None = None) -> str:
@@ -56,7 +58,8 @@ def course_of(history: History, best: int | None = None) -> str:
     return f"{start} and hardly rises after that: the training was not too long."
 
 
-def _curve(name: str, histories: Sequence[History], best: Sequence[int | None]) -> Picture:
+def _curve(name: str, histories: Sequence[History], back: int | None) -> Picture:
+    """A picture; back is the epoch that the only network went back to."""
     several = len(histories) > 1
     lines = "each line is a network" if several else "the line is the network"
     training = any(name in history for history in histories)
@@ -73,8 +76,8 @@ def _curve(name: str, histories: Sequence[History], best: Sequence[int | None]) 
         for history in histories:
             for key, colour in _both(name).items():
                 _line(place, _figures(history, key), COLOURS[colour], several)
-        for epoch in {epoch for epoch in best if epoch} if not several else ():
-            place.axvline(epoch, color=COLOURS["muted"], linewidth=1, linestyle=":")
+        if back:
+            place.axvline(back, color=COLOURS["muted"], linewidth=1, linestyle=":")
         low, high = place.get_ylim()
         if name == "r2":  # in its first epochs a network may be beyond any scale
             place.set_ylim(max(low, -1), min(high, 1.02))
@@ -83,8 +86,8 @@ def _curve(name: str, histories: Sequence[History], best: Sequence[int | None]) 
     how = f"From left to right the epochs; {lines}, {which}. The {better}, the better."
     if log:
         how += " The scale is logarithmic."
-    if not several and best and best[0]:
-        how += f" The dotted line is the epoch {best[0]} that the training went back to."
+    if back:
+        how += f" The dotted line is the epoch {back} that the training went back to."
     return picture(f"curve-{name.replace('_', '-')}", f"{_title(name)} by epoch", how, paint)
 
 

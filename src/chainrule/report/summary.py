@@ -71,13 +71,13 @@ def verdict_of(fitted: Fitted) -> str:
         few = len(goal.classes) <= 4
         which = named(goal.classes, 4) if few else f"{len(goal.classes)} classes"
         return (
-            f"The model tells “{name}” ({which}) from the other columns. On {rows} it is right in "
+            f"The model tells “{name}” ({which}) from the other columns. On {rows}, it is right in "
             f"{percent(mine)} of the cases; always saying “{shown(guess, 24)}” would be right in "
             f"{percent(other)}."
         )
     mine, other = (f["mae"] for f in (evaluation.figures, evaluation.guess_figures))
     return (
-        f"The model computes “{name}” from the other columns. On {rows} it is off by "
+        f"The model computes “{name}” from the other columns. On {rows}, it is off by "
         f"{number(mine)} on average; always saying the mean, {number(float(guess))}, would be off "
         f"by {number(other)}."
     )
@@ -88,10 +88,10 @@ def judged_on(fitted: Fitted) -> str:
     count, plan = fitted.evaluation.rows, fitted.plan
     rows = "1 row" if count == 1 else f"{count:,} rows"
     if fitted.evaluation.spread:
-        return f"{rows}, each judged by the model of a fold that had not seen it,"
+        return f"{rows}, each judged by the model of a fold that had not seen it"
     if plan.held.size:
-        return f"{rows} that were held out and that it had not seen,"
-    return f"{rows} of another table, kept for the test,"
+        return f"{rows} that were held out and that it had not seen"
+    return f"{rows} of another table, kept for the test"
 
 
 def warnings_of(fitted: Fitted) -> list[str]:
