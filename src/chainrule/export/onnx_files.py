@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.export.extras import extra
+from chainrule.export.loading import check_request
 from chainrule.export.onnx_checking import checked_network, checked_table
 from chainrule.export.onnx_columns import ColumnInput, column_inputs, preprocessing_nodes
 from chainrule.export.onnx_graph import STRING, Graph
@@ -89,8 +90,8 @@ def export_onnx(
 
     Raises:
         MissingExtraError: without the packages of the extra ``chainrule[onnx]``.
-        ValueError: for what cannot be exported, or if the file's outputs are not ours; nothing is
-            written then.
+        ValueError: for anything else, what cannot be exported, or if the file's outputs are not
+            ours; nothing is written then.
         TableError: for a table that the model cannot read.
         OSError: if the file cannot be written.
 
@@ -101,11 +102,10 @@ def export_onnx(
     >>> report.outputs, report.difference < 1e-5
     (('output',), True)
     """
+    check_request("export_onnx", model, path, table)
     extra("onnx", "onnx")
     extra("onnxruntime", "onnx")
     if isinstance(model, Network):
-        if table is not None:
-            raise ValueError("a network has no columns: a table is compared for a table's model")
         inputs, outputs, content = _network_file(model)
         rows, difference = checked_network(content, model)
     else:

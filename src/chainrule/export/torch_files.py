@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.export.checking import difference_of, made_up, random_inputs, scale_of
+from chainrule.export.loading import check_request
 from chainrule.export.torch_layers import Written, sequential
 from chainrule.export.torch_source import model_source, network_source
 from chainrule.network import Network
@@ -69,8 +70,8 @@ def export_torch(
         What was written and how far it is off.
 
     Raises:
-        ValueError: for a folder that holds anything, what PyTorch has nothing for, or outputs that
-            are not ours; nothing is written then.
+        ValueError: for anything else, a folder that holds anything, what PyTorch has nothing for,
+            or outputs that are not ours; nothing is written then.
         TableError: for a table that the model cannot read.
         OSError: if the folder cannot be written.
 
@@ -84,12 +85,8 @@ def export_torch(
     >>> "nn.Linear(3, 8),  # dense1" in code
     True
     """
-    if isinstance(model, Network):
-        if table is not None:
-            raise ValueError("a network has no columns: a table is compared for a table's model")
-        content = _of_network(model)
-    else:
-        content = _of_model(model, table)
+    check_request("export_torch", model, folder, table)
+    content = _of_network(model) if isinstance(model, Network) else _of_model(model, table)
     files = {SOURCE: content.source.encode()} | _weights(content.written)
     place = Path(folder)
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):
