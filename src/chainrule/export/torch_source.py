@@ -7,11 +7,10 @@ from typing import Any
 
 from chainrule.export.torch_head import model_head, network_head
 from chainrule.export.torch_layers import Written
+from chainrule.export.torch_literals import literal
 from chainrule.export.torch_modules import MODULES
 from chainrule.network import Network
 from chainrule.tables.model import TableModel
-
-WIDTH = 99  # of a line that is not folded, without the comma at its end
 
 IMPORTS = """
 {cache}from pathlib import Path
@@ -89,7 +88,7 @@ def model_source(model: TableModel, written: Written) -> str:
         "TEXTS": figures["texts"],
     }  # fmt: skip
     body = "".join(
-        f"{name} = {_literal(value, before=len(name) + 3)}\n" for name, value in constants.items()
+        f"{name} = {literal(value, before=len(name) + 3)}\n" for name, value in constants.items()
     )
     build = BUILD_SEVERAL if several else BUILD
     predict = _predict(model)
@@ -137,24 +136,3 @@ def _predict(model: TableModel) -> str:
 
 def _main(value: str) -> str:
     return f'\nif __name__ == "__main__":\n    print({value})\n'
-
-
-def _literal(value: Any, indent: int = 0, before: int = 0) -> str:
-    """A literal that is folded, an item a line, where its line would be too long.
-
-    Args:
-        value: of lists, dictionaries, texts and numbers.
-        indent: of the line that it begins in.
-        before: how many characters stand before it in that line.
-    """
-    line = repr(value)
-    if indent + before + len(line) <= WIDTH or not isinstance(value, dict | list):
-        return line
-    within = indent + 4
-    items = (
-        [f"{key!r}: {_literal(item, within, len(repr(key)) + 2)}" for key, item in value.items()]
-        if isinstance(value, dict) else [_literal(item, within) for item in value]
-    )  # fmt: skip
-    folded = "".join(f"{' ' * within}{item},\n" for item in items)
-    first, last = "{}" if isinstance(value, dict) else "[]"
-    return f"{first}\n{folded}{' ' * indent}{last}"
