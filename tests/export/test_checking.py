@@ -13,6 +13,7 @@ from chainrule.export.onnx_checking import checked_table
 from chainrule.export.onnx_files import _model_file
 from chainrule.export.onnx_layers import LAYER_NODES
 from chainrule.export.torch_layers import ACTIVATION_CODE
+from chainrule.tables.sources import table_of
 
 INF, NAN = np.inf, np.nan
 
@@ -91,7 +92,7 @@ def test_an_infinite_row_does_not_hide_a_wrong_model_of_a_table():
     net = model.networks[0]
     net.parameters["W1"], net.parameters["W2"] = [[1.0]], [[3e38]]
     net.parameters["b1"] = net.parameters["b2"] = [0.0]
-    finite = np.isfinite(model.predict(frame).values)
+    finite = np.isfinite(net.predict(model.preprocessing.inputs(model.values_of(table_of(frame)))))
     assert finite.any()
     assert not finite.all()
     inputs, outputs, content = _model_file(model)
