@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,13 @@ def test_every_public_name_has_a_docstring_of_its_own(name):
     assert text
     assert not text.startswith(f"{name}("), "that is the one that dataclasses write"
     assert text.splitlines()[0].endswith((".", ":"))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/differences-from-scikit-learn.md"])
+@pytest.mark.parametrize("way", ["Network.from_sklearn(", "Network.from_torch(", ".to_sklearn("])
+def test_the_ways_from_and_to_other_libraries_are_told(way, page):
+    assert way in (Path(__file__).parents[1] / page).read_text(encoding="utf-8")
+    assert hasattr(cr.Network, way.strip("(").rpartition(".")[2])
 
 
 @pytest.mark.parametrize("name", ["train", "trace", "gradcheck", "save"])

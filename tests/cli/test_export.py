@@ -48,7 +48,8 @@ def test_without_a_table_rows_are_made_up(folder, capsys):
 
 def test_a_network_becomes_a_file_too(folder, capsys):
     assert run(["export", "net.safetensors"]) == 0
-    exec(code_of(capsys.readouterr().out), {"rows": [[1, 2, 3]]})
+    exec(code_of(capsys.readouterr().out), {})
+    assert "array(" in capsys.readouterr().out
     assert (folder / "net.onnx").exists()
 
 

@@ -126,7 +126,21 @@ def test_without_the_extra_the_error_names_it(package, tmp_path, monkeypatch):
         cr.export_onnx(network([cr.Dense(2)]), tmp_path / "net.onnx")
 
 
-def test_the_example_of_a_report_runs(tmp_path, capsys):
-    report = cr.export_onnx(network([cr.Dense(2)]), tmp_path / "net.onnx")
-    exec(report.example(), {"rows": inputs("float32").tolist()})
+@DTYPES
+def test_the_example_of_a_report_runs_as_it_stands(dtype, tmp_path, capsys):
+    report = cr.export_onnx(network([cr.Dense(2)], dtype), tmp_path / "net.onnx")
+    exec(report.example(), {})
     assert "array(" in capsys.readouterr().out
+    assert f"np.zeros((1, 4), {dtype!r})" in report.example()
+
+
+@DTYPES
+@pytest.mark.parametrize("columns", [1, 4])
+def test_the_input_of_a_report_makes_what_the_file_takes(dtype, columns, tmp_path):
+    net, X = cr.Network([cr.Dense(2)], inputs=columns, dtype=dtype), np.ones((3, columns), int)
+    path = tmp_path / "net.onnx"
+    (one,) = cr.export_onnx(net, path).inputs
+    feed = one.values(X)
+    assert (one.columns, feed.dtype, feed.shape) == (columns, dtype, X.shape)
+    (found,) = onnxruntime.InferenceSession(path).run(None, {one.name: feed})
+    np.testing.assert_allclose(found, net.predict(X.astype(dtype)), rtol=1e-6)

@@ -186,4 +186,5 @@ def test_a_table_without_a_column_is_refused_and_nothing_written(model_of, frame
 def test_the_example_of_a_report_runs(model_of, tmp_path, capsys):
     report = cr.export_onnx(model_of("fit"), tmp_path / "model.onnx")
     exec(report.example(), {})
-    assert "good" in capsys.readouterr().out or "bad" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "good" in out or "bad" in out

@@ -87,6 +87,15 @@ def test_a_plain_network_reads_as_one_would_write_it(tmp_path):
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_no_line_of_a_network_is_too_long(tmp_path):
+    units = [f"leaky_relu(0.{k % 3 + 1})" for k in range(120)]
+    coded = cr.Embedding({column: (300 + column, 20) for column in range(0, 40, 2)})
+    inner = cr.Residual([cr.Dense(120, units)])
+    net = cr.Network([coded, cr.Dense(120, units), cr.Residual([inner])], inputs=40)
+    report = cr.export_torch(net, tmp_path / "net")
+    assert max(map(len, report.path.read_text().splitlines())) <= 100
+
+
 @pytest.mark.parametrize("ensemble", [1, 2])
 @pytest.mark.parametrize("target", ["price", "fit", "grade"])
 def test_a_models_file_predicts_from_prepared_inputs(target, ensemble, model_of, frame, tmp_path):
@@ -108,6 +117,22 @@ def test_a_models_file_predicts_from_prepared_inputs(target, ensemble, model_of,
         assert tuple(file["CLASSES"]) == model.goal.classes
         right = ours.probabilities[:, 1] if target == "fit" else ours.probabilities
         np.testing.assert_allclose(found, right, atol=1e-6)
+
+
+@pytest.mark.parametrize("ensemble", [1, 2])
+def test_a_models_file_reads_its_weights_once(ensemble, model_of, tmp_path):
+    torch = pytest.importorskip("torch")
+    model = model_of("fit", ensemble=ensemble)
+    report = cr.export_torch(model, tmp_path / "model")
+    file = runpy.run_path(str(report.path))
+    X = torch.zeros(3, model.preprocessing.width)
+    first = file["predict"](X)
+    changed = file["load"](*[1] * (ensemble > 1))  # a network of one's own, to train further
+    with torch.no_grad():
+        next(iter(changed.parameters())).add_(1)
+    for weights in (tmp_path / "model").glob("*.safetensors"):
+        weights.unlink()
+    assert torch.equal(file["predict"](X), first)
 
 
 @pytest.mark.parametrize("scaling", ["standard", "robust", "quantile"])

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import scipy.sparse
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import chainrule as cr
 
@@ -182,7 +184,12 @@ def test_weights_that_were_set_in_the_lists_count():
 REFUSED = {
     "an unfitted classifier": (MLPClassifier(), "this MLPClassifier has no coefs_"),
     "an unfitted regressor": (MLPRegressor(), "this MLPRegressor has no coefs_"),
-    "a class": (MLPClassifier, "has no activation"),
+    "a class": (MLPClassifier, "is a class: give a fitted estimator, not a class"),
+    "one of ours, a class": (cr.MLPRegressor, "is a class: give a fitted estimator, not a class"),
+    "a pipeline": (
+        make_pipeline(StandardScaler(), MLPClassifier()),
+        "is a Pipeline: give its last step",
+    ),
     "None": (None, "this NoneType has no activation"),
     "a network": (cr.Network([cr.Dense(1)], inputs=1), "this Network has no activation"),
     "another activation": (plain(activation="swoosh"), "activation must be one of 'identity'"),

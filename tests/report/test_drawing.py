@@ -41,6 +41,16 @@ def test_curves_bear_what_trainings_leave():
     assert len(curves_of([odd, History(), odd], [None] * 3)) == 2
 
 
+def test_the_epoch_that_was_gone_back_to_is_that_of_the_network_that_is_drawn():
+    trained = History({"loss": [3.0, 1.0, 2.0]})
+    for histories, best in (([trained], [2]), ([trained, History()], [2, None])):
+        (found,) = curves_of(histories, best)
+        assert "is the epoch 2 that" in found.how
+    for histories, best in (([History(), trained], [2, None]), ([trained, trained], [2, 2])):
+        (found,) = curves_of(histories, best)
+        assert "dotted" not in found.how
+
+
 def test_curves_of_many_epochs_stay_small():
     loss = np.exp(-np.arange(200_000) / 5e4).tolist()
     assert len(curves_of([History({"loss": loss})], [None])[0].svg) < 40_000
@@ -54,6 +64,24 @@ def test_the_course_of_a_training_is_told():
     assert "still falls" in course(5.0, 4.0, 3.0, 2.0, 1.0)
     assert "not too long" in course(5.0, 4.0, 1.0, 1.01, 1.02)
     assert course(1.0, 2.0) == ""
+    for lowest in (-2.0, 0.0):  # as of densities
+        assert "by heart" in course(1.0, lowest, 1.0, 3.0, 5.0)
+    assert "not too long" in course(1.0, -2.0, -1.9, -1.95, -1.9)
+    assert "by heart" in course(1.0, -2.0, -1.9, -1.85, -1.75)
+
+
+def test_a_training_that_went_back_to_its_best_epoch_gets_no_advice():
+    def course(*losses, best):
+        return course_of(History({"loss": losses, "val_loss": losses}), best)
+
+    told = course(5.0, 3.0, 1.0, 2.0, 3.0, best=3)
+    assert told == (
+        "The validation loss is lowest after epoch 3 of 5 (1.000); the network is that of epoch 3."
+    )
+    assert "more epochs may help" in course(5.0, 4.0, 3.0, 2.0, 1.0, best=5)
+
+
+def test_without_validation_losses_nothing_is_told():
     assert course_of(History({"loss": [1.0] * 9})) == ""
 
 
@@ -63,5 +91,7 @@ def test_sparks_show_a_distribution_whatever_its_outliers():
     assert min(heights) > 10
     assert spark_of(np.full(5, np.nan)) is None
     assert spark_of(np.zeros(0)) is None
-    assert len(spark_of(np.array(["a", "b", "a"], object), text=True).bars) == 2
     assert len(spark_of(np.full(9, 7.0)).bars) == 1
+    assert [spark_of(np.arange(100.0) % n).cut for n in (1, 2, 16, 17, 100)] == [
+        False, False, False, False, True,
+    ]  # fmt: skip

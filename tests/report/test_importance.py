@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chainrule.report.importance import BUDGET, importance_of, inputs_by_column
+from chainrule.report.importance import BUDGET, _error, importance_of, inputs_by_column
 
 
 def test_every_input_belongs_to_exactly_one_column(fit_frame, people):
@@ -44,3 +44,12 @@ def test_the_work_is_bounded_by_the_sizes(fit_frame, people, monkeypatch):
     assert found.repeats == 1
     assert found.rows == 100
     assert not found.held
+
+
+@pytest.mark.parametrize("target", ["old", "income"])
+def test_predictions_are_judged_as_they_stand(fit_frame, people, target):
+    fitted = fit_frame(people, target)
+    model, values = fitted.model, fitted.plan.values
+    inputs = model.preprocessing.inputs(values)
+    said = model.read_outputs(model.outputs(inputs)).values
+    assert _error(fitted, inputs, said) == 0

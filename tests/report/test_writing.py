@@ -108,6 +108,15 @@ def test_markup_and_control_characters_are_text(page_of, fit_frame, hostile, tar
     assert "&lt;b&gt;" in page.text
 
 
+def test_what_is_not_printable_is_escaped_at_one_place(page_of, fit_frame, hostile, monkeypatch):
+    fitted = fit_frame(hostile, HOSTILE[0])
+    monkeypatch.setattr("chainrule.report.writing.visible", lambda text: text.replace("\x1b", "⎋"))
+    page = page_of(fitted, "chainrule fit \x1b[31m")
+    assert "a⎋[31mred" in page.text
+    assert "fit ⎋[31m" in page.text
+    assert "\\x1b" not in page.html
+
+
 def test_a_megabyte_of_text_is_shortened(page_of, fit_frame, people):
     long = "x" * 1_000_000
     people = people.rename(columns={"age": long + "1", "group": long + "2"})
@@ -148,6 +157,8 @@ def test_a_class_that_no_judged_row_has_is_told(page_of, fit_frame, people):
     test = people[people["group"] != "c"]
     page = page_of(fit_frame(people, "group", test=test))
     assert "1 class that none of these rows has: “c”" in page.text
+    assert f"On {len(test)} rows of another table, kept for the test, it is right in" in page.text
+    assert f"Measured on {len(test)} rows of another table, kept for the test. The" in page.text
     assert "of another table, kept for the test" in page.text
     assert "of the training rows, since none were held out" in page.text
     assert "There were no validation rows." in page.text
@@ -189,6 +200,34 @@ def test_patience_names_its_validation_rows_and_the_best_epoch(page_of, fit_fram
     assert "The dotted line is the epoch" in page.sections["training"]
 
 
+def test_a_training_that_went_back_is_not_advised_to(page_of, fit_frame, people):
+    fitted = fit_frame(people, "old")
+    losses = {"loss": [5.0, 3.0, 1.0, 2.0, 3.0], "val_loss": [5.0, 3.0, 1.0, 2.0, 3.0]}
+    result = Result(History(losses), fitted.results[0].state, best_epoch=3)
+    page = page_of(replace(fitted, results=(result,)))
+    assert "the network is that of epoch 3" in page.sections["training"]
+    assert "by heart" not in page.sections["training"]
+
+
+def test_only_a_target_whose_ends_are_left_away_is_said_to_be(page_of, fit_frame, people):
+    words = "outermost 2 % are left away"
+    assert words in page_of(fit_frame(people, "income")).sections["data"]
+    steps = people[["age", "income"]].assign(income=people["age"] // 10)
+    assert words not in page_of(fit_frame(steps, "income", task="regression")).sections["data"]
+
+
+def test_one_is_not_spoken_of_as_several(page_of, fit_frame):
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame(rng.normal(size=(80, 41)), columns=[f"c{k}" for k in range(41)])
+    frame["y"] = [f"k{k}" for k in range(11) for _ in range(7)] + ["k0"] * 3
+    page = page_of(fit_frame(frame, "y", epochs=1))
+    assert "for 1 epoch, to make" in page.sections["network"]
+    assert "\n1 more column\n" in page.sections["columns"]
+    assert "and 1 more, rarer one." in page.sections["data"]
+    page = page_of(fit_frame(frame[[*frame.columns[:21], "y"]], "y", epochs=1))
+    assert "1 more column matters less than these" in page.sections["importance"]
+
+
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_an_interrupted_training_says_so(page_of, fit_frame, people, epochs):
     fitted = fit_frame(people, "old")
@@ -197,6 +236,7 @@ def test_an_interrupted_training_says_so(page_of, fit_frame, people, epochs):
     stopped = Result(history, result.state, stopped="interrupted")
     page = page_of(replace(fitted, results=(stopped,)))
     assert f"interrupted after epoch {epochs} of 4" in page.text
+    assert f"for {epochs} of at most 4 epochs, to make" in page.text
     assert ("there are no curves" in page.text) == (epochs == 0)
 
 

@@ -5,15 +5,18 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.export.checking import (
+    ROWS,
+    TOLERANCE,
+    difference_of,
+    made_up,
+    random_inputs,
+    scale_of,
+)
 from chainrule.export.onnx_columns import ColumnInput
-from chainrule.layers import Embedding
 from chainrule.network import Network
 from chainrule.tables.model import Predictions, TableModel
-from chainrule.tables.preprocessing import DAY, Preprocessing
 from chainrule.tables.sources import table_of
-
-TOLERANCE = 1e-5  # of the scale of the outputs, which are computed in float32
-ROWS = 64  # that are made up where there is no table
 
 
 def checked_network(content: bytes, network: Network) -> tuple[int, float]:
@@ -25,18 +28,7 @@ def checked_network(content: bytes, network: Network) -> tuple[int, float]:
     X = random_inputs(network)
     (found,) = run(content, {"input": X})
     ours = network.predict(X)
-    return ROWS, difference_of("output", found, ours, np.abs(ours).max())
-
-
-def random_inputs(network: Network, rows: int = ROWS) -> np.ndarray:
-    """Inputs that a network can take."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(rows, network.inputs)).astype(network.dtype)
-    for layer in network.layers:
-        if isinstance(layer, Embedding):
-            for column, (levels, _) in layer.sizes.items():
-                X[:, column] = rng.integers(0, levels, rows)
-    return X
+    return ROWS, difference_of("output", found, ours, scale_of(ours))
 
 
 def checked_table(
@@ -55,7 +47,7 @@ def checked_table(
     if model.goal.classes:
         difference = _compared_classes(found, outputs, ours)
     else:
-        scale = max(float(np.abs(ours.values - model.goal.mean).max()), abs(model.goal.scale))
+        scale = max(scale_of(ours.values - model.goal.mean), abs(model.goal.scale))
         difference = difference_of(outputs[0], found[0], ours.values, scale)
         if ours.spread is not None:
             difference = max(difference, difference_of(outputs[1], found[1], ours.spread, scale))
@@ -98,55 +90,3 @@ def run(content: bytes, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     except Exception as error:  # its exceptions have no common class of their own
         raise ValueError(f"onnxruntime cannot run the exported model: {error}") from None
     return results
-
-
-def difference_of(name: str, found: np.ndarray, ours: np.ndarray, scale: float) -> float:
-    """The largest difference of outputs as a share of their scale.
-
-    Raises:
-        ValueError: if it is more than :data:`TOLERANCE`, or the shapes differ.
-    """
-    if found.shape != ours.shape:
-        raise ValueError(f"the exported {name} has the shape {found.shape}, not {ours.shape}")
-    apart = np.abs(found.astype(np.float64) - ours) / (scale or 1.0)
-    # Two infinities of one sign are no difference, and neither are two that are no numbers.
-    same = (found == ours) | (np.isnan(found) & np.isnan(ours))
-    largest = float(np.where(same, 0.0, apart).max(initial=0.0))
-    if not largest <= TOLERANCE:
-        raise ValueError(
-            f"the exported {name} differs by {largest:.2g} of its scale from our own, "
-            f"which is more than {TOLERANCE:g}"
-        )
-    return largest
-
-
-def made_up(preprocessing: Preprocessing, rows: int = ROWS) -> dict[str, np.ndarray]:
-    """Values like those of the training rows, with some missing and some levels unknown."""
-    rng = np.random.default_rng(0)
-    values = {}
-    numbers = _made_up_numbers(preprocessing, rng, rows)
-    levels = preprocessing.levels()
-    for reading in preprocessing.readings:
-        if reading.kind == "text":
-            words = np.array([*levels[reading.name], "", "\N{REPLACEMENT CHARACTER}"], object)
-            values[reading.name] = words[rng.integers(0, len(words), rows)]
-            continue
-        found = numbers[reading.name]
-        if reading.kind == "boolean":
-            found = rng.integers(0, 2, rows).astype(np.float64)
-        elif reading.kind == "date":
-            found = np.round(found * DAY)
-        found[rng.random(rows) < 0.1] = np.nan
-        values[reading.name] = found
-    return values
-
-
-def _made_up_numbers(
-    preprocessing: Preprocessing, rng: np.random.Generator, rows: int
-) -> dict[str, np.ndarray]:
-    for name, transformer, chosen in preprocessing.transformer.transformers_:
-        if name == "numbers":
-            scaler = transformer.steps[1][1]
-            columns = scaler.inverse_transform(rng.normal(size=(rows, len(chosen)))).T
-            return dict(zip(chosen, columns, strict=True))
-    return {}

@@ -25,30 +25,33 @@ class ColumnInput:
     """An input of the file.
 
     Attributes:
-        column: of the table.
+        column: of the table; empty for a network's input.
         name: of the input: the column's, where that can be one.
-        kind: as what the column is read.
+        kind: as what the column is read; None for a network's input.
+        dtype: of the input.
+        columns: how many it has: 1, or all that a network takes.
     """
 
     column: str
     name: str
-    kind: str
+    kind: str | None
+    dtype: np.dtype
+    columns: int = 1
 
     def values(self, values: np.ndarray) -> np.ndarray:
-        """A column's values as the input takes them: (rows, 1)."""
-        return values.astype(STRING if self.kind == "text" else np.float64)[:, None]
+        """A column's values, or a network's rows, as the input takes them: (rows, columns)."""
+        return np.asarray(values).astype(self.dtype).reshape(len(values), self.columns)
 
 
 def column_inputs(graph: Graph, readings: Sequence[Reading]) -> tuple[ColumnInput, ...]:
     """Declare an input for each column: strings for texts, float64 for all others."""
     inputs = []
     for reading in readings:
-        dtype = STRING if reading.kind == "text" else np.float64
+        dtype = STRING if reading.kind == "text" else np.dtype(np.float64)
         # An empty name says in ONNX that there is no input, and one must be UTF-8.
         wanted = reading.name.encode(errors="replace").decode() or UNNAMED
-        inputs.append(
-            ColumnInput(reading.name, graph.input(wanted, dtype, 1), reading.kind)
-        )  # fmt: skip
+        name = graph.input(wanted, dtype, 1)
+        inputs.append(ColumnInput(reading.name, name, reading.kind, dtype))
     return tuple(inputs)
 
 

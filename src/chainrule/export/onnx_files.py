@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.export.loading import check_request
 from chainrule.export.onnx_checking import checked_network, checked_table
 from chainrule.export.onnx_columns import ColumnInput, column_inputs, preprocessing_nodes
 from chainrule.export.onnx_graph import STRING, Graph
@@ -42,11 +43,10 @@ class OnnxReport:
     difference: float
 
     def example(self) -> str:
-        """Three lines of Python that run the file: on rows of one's own, or on samples."""
-        feeds = ", ".join(f"{one.name!r}: {_sample(one.kind)}" for one in self.inputs)
+        """Three lines of Python that run the file on samples."""
+        feeds = ", ".join(f"{one.name!r}: {_sample(one)}" for one in self.inputs)
         if len(self.inputs) > MOST_SHOWN:
-            text, number = _sample("text"), _sample("number")
-            feeds = f"i.name: {text} if 'string' in i.type else {number} for i in s.get_inputs()"
+            feeds = f"i.name: {TEXTS} if 'string' in i.type else {NUMBERS} for i in s.get_inputs()"
         return (
             "import numpy as np, onnxruntime\n"
             f"s = onnxruntime.InferenceSession({os.fspath(self.path)!r})\n"
@@ -55,13 +55,14 @@ class OnnxReport:
 
 
 MOST_SHOWN = 6  # inputs that an example names
-REALS = {f"{dtype} numbers": dtype for dtype in ("float32", "float64")}
+#: Samples of a column, one of them missing.
+TEXTS, NUMBERS = "np.array([['a'], ['']], object)", "np.array([[1.0], [np.nan]])"
 
 
-def _sample(kind: str) -> str:
-    if kind in REALS:
-        return f"np.array(rows, {REALS[kind]!r})"
-    return "np.array([['a'], ['']], object)" if kind == "text" else "np.array([[1.0], [np.nan]])"
+def _sample(one: ColumnInput) -> str:
+    if one.kind is None:
+        return f"np.zeros((1, {one.columns}), {one.dtype.name!r})"
+    return TEXTS if one.dtype == STRING else NUMBERS
 
 
 def export_onnx(
@@ -89,8 +90,8 @@ def export_onnx(
 
     Raises:
         MissingExtraError: without the packages of the extra ``chainrule[onnx]``.
-        ValueError: for what cannot be exported, or if the file's outputs are not ours; nothing is
-            written then.
+        ValueError: for anything else, what cannot be exported, or if the file's outputs are not
+            ours; nothing is written then.
         TableError: for a table that the model cannot read.
         OSError: if the file cannot be written.
 
@@ -101,11 +102,10 @@ def export_onnx(
     >>> report.outputs, report.difference < 1e-5
     (('output',), True)
     """
+    check_request("export_onnx", model, path, table)
     extra("onnx", "onnx")
     extra("onnxruntime", "onnx")
     if isinstance(model, Network):
-        if table is not None:
-            raise ValueError("a network has no columns: a table is compared for a table's model")
         inputs, outputs, content = _network_file(model)
         rows, difference = checked_network(content, model)
     else:
@@ -120,7 +120,7 @@ def _network_file(network: Network) -> tuple[tuple[ColumnInput, ...], tuple[str,
     x = graph.input("input", network.dtype, network.inputs)
     found = network_nodes(graph, network, x)
     output = graph.output("output", found, network.dtype, network.outputs)
-    inputs = (ColumnInput("", x, f"{network.dtype} numbers"),)
+    inputs = (ColumnInput("", x, None, np.dtype(network.dtype), network.inputs),)
     return inputs, (output,), _bytes(graph, "network", {"loss": str(network.loss or "")})
 
 

@@ -1,6 +1,6 @@
 """Layers as nodes of ONNX, as they are in prediction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,10 +8,9 @@ import numpy as np
 from chainrule.activations import Activation
 from chainrule.export.onnx_activations import activation
 from chainrule.export.onnx_graph import Graph
+from chainrule.export.parameters import Parameters, own_parameters
 from chainrule.layers import Layer
 from chainrule.network import Network
-
-Parameters = Mapping[str, np.ndarray]
 
 
 def network_nodes(graph: Graph, network: Network, x: str, prefix: str = "") -> str:
@@ -41,11 +40,7 @@ def _stack(
     for layer, path in zip(layers, paths, strict=True):
         if layer.kind not in LAYER_NODES:
             raise ValueError(f"the layer {layer!r} cannot be exported: ONNX has nothing for it")
-        own = {
-            name[len(path) + 1 :]: values
-            for name, values in parameters.items()
-            if name.startswith(f"{path}.")
-        }
+        own = own_parameters(parameters, path)
         x = LAYER_NODES[layer.kind](graph, layer, own, x, columns, f"{prefix}{path}")
         columns = layer.outputs(columns)
     return x

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.export.onnx_checking import difference_of, made_up, random_inputs
+from chainrule.export.checking import difference_of, made_up, random_inputs, scale_of
+from chainrule.export.loading import check_request
 from chainrule.export.torch_layers import Written, sequential
 from chainrule.export.torch_source import model_source, network_source
 from chainrule.network import Network
 from chainrule.storage.networks import write_whole
 from chainrule.tables.model import TableModel
+from chainrule.tables.sources import table_of
 
 SOURCE = "network.py"
 
@@ -68,8 +70,8 @@ def export_torch(
         What was written and how far it is off.
 
     Raises:
-        ValueError: for a folder that holds anything, what PyTorch has nothing for, or outputs that
-            are not ours; nothing is written then.
+        ValueError: for anything else, a folder that holds anything, what PyTorch has nothing for,
+            or outputs that are not ours; nothing is written then.
         TableError: for a table that the model cannot read.
         OSError: if the folder cannot be written.
 
@@ -83,28 +85,18 @@ def export_torch(
     >>> "nn.Linear(3, 8),  # dense1" in code
     True
     """
-    if isinstance(model, Network):
-        if table is not None:
-            raise ValueError("a network has no columns: a table is compared for a table's model")
-        inputs = random_inputs(model)
-    else:
-        inputs = _prepared(model, table)
-    networks = (model,) if isinstance(model, Network) else model.networks
-    written = [sequential(network) for network in networks]
-    if isinstance(model, Network):
-        source = network_source(model, written[0])
-    else:
-        source = model_source(model, written[0])
-    files = {SOURCE: source.encode()} | _weights(written)
+    check_request("export_torch", model, folder, table)
+    content = _of_network(model) if isinstance(model, Network) else _of_model(model, table)
+    files = {SOURCE: content.source.encode()} | _weights(content.written)
     place = Path(folder)
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):
         raise ValueError(f"{os.fspath(place)!r} exists and is not an empty directory")
     temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
     try:
-        for name, content in files.items():
-            write_whole(temporary / name, content)
+        for name, octets in files.items():
+            write_whole(temporary / name, octets)
         compared = find_spec("torch") is not None
-        difference = _compared(temporary / SOURCE, networks, inputs) if compared else None
+        difference = _compared(temporary / SOURCE, content) if compared else None
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o777 & ~umask)
@@ -114,22 +106,45 @@ def export_torch(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    rows = len(inputs) if compared else 0
-    return TorchReport(place / SOURCE, tuple(files), rows, difference, _call(model))
+    rows = len(content.inputs) if compared else 0
+    return TorchReport(place / SOURCE, tuple(files), rows, difference, content.call)
 
 
-def _call(model: TableModel | Network) -> str:
-    if isinstance(model, TableModel):
-        return f"predict(torch.zeros(1, {model.preprocessing.width}))"
-    return f"load()(torch.zeros(1, {model.inputs}, dtype=torch.{model.dtype}))"
+@dataclass(frozen=True)
+class _Content:
+    """What goes into a folder, and what it is compared on.
+
+    Attributes:
+        networks: ours.
+        written: theirs.
+        source: of the Python file.
+        inputs: that the networks take.
+        call: what of the file computes outputs.
+    """
+
+    networks: tuple[Network, ...]
+    written: list[Written]
+    source: str
+    inputs: np.ndarray
+    call: str
 
 
-def _prepared(model: TableModel, table: Any) -> np.ndarray:
-    from chainrule.tables.sources import table_of
+def _of_network(network: Network) -> _Content:
+    written = sequential(network)
+    return _Content(
+        (network,), [written], network_source(network, written), random_inputs(network),
+        f"load()(torch.zeros(1, {network.inputs}, dtype=torch.{network.dtype}))",
+    )  # fmt: skip
 
+
+def _of_model(model: TableModel, table: Any) -> _Content:
     preprocessing = model.preprocessing
     values = made_up(preprocessing) if table is None else model.values_of(table_of(table))
-    return preprocessing.inputs(values)
+    written = [sequential(network) for network in model.networks]
+    return _Content(
+        model.networks, written, model_source(model, written[0]), preprocessing.inputs(values),
+        f"predict(torch.zeros(1, {preprocessing.width}))",
+    )  # fmt: skip
 
 
 def _weights(written: list[Written]) -> dict[str, bytes]:
@@ -142,7 +157,7 @@ def _weights(written: list[Written]) -> dict[str, bytes]:
     return files
 
 
-def _compared(path: Path, networks: tuple[Network, ...], inputs: np.ndarray) -> float:
+def _compared(path: Path, content: _Content) -> float:
     """Run the file: the largest difference.
 
     Raises:
@@ -152,11 +167,12 @@ def _compared(path: Path, networks: tuple[Network, ...], inputs: np.ndarray) -> 
 
     found = runpy.run_path(str(path))
     largest = 0.0
-    for number, network in enumerate(networks, start=1):
-        module = found["load"](number) if len(networks) > 1 else found["load"]()
-        X = inputs.astype(network.dtype)
+    several = len(content.networks) > 1
+    for number, network in enumerate(content.networks, start=1):
+        module = found["load"](number) if several else found["load"]()
+        X = content.inputs.astype(network.dtype)
         with torch.no_grad():
             outputs = module(torch.from_numpy(X)).numpy()
         ours = network.predict(X)
-        largest = max(largest, difference_of("output", outputs, ours, np.abs(ours).max()))
+        largest = max(largest, difference_of("output", outputs, ours, scale_of(ours)))
     return largest

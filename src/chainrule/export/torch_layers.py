@@ -8,11 +8,13 @@ import numpy as np
 
 from chainrule.activations import Activation
 from chainrule.checks import real_number
+from chainrule.export.parameters import Parameters, own_parameters
+from chainrule.export.torch_literals import literal
 from chainrule.layers import Layer
 from chainrule.network import Network
 
-Parameters = Mapping[str, np.ndarray]
 INDENT = "    "
+NARROW = 70  # of a line with a literal, before the blocks around it indent it
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,7 @@ def _stack(
     for layer, path in zip(layers, paths, strict=True):
         if layer.kind not in LAYER_CODE:
             raise ValueError(f"the layer {layer!r} cannot be exported: PyTorch has nothing for it")
-        own = {
-            name[len(path) + 1 :]: values
-            for name, values in parameters.items()
-            if name.startswith(f"{path}.")
-        }
+        own = own_parameters(parameters, path)
         for place, entry in enumerate(LAYER_CODE[layer.kind](layer, own, columns)):
             *first, last = entry.code.splitlines()
             comment = f"  # {path}" if place == 0 else ""
@@ -106,13 +104,15 @@ def _units(entries: Sequence[Activation]) -> str:
     lines = ["Units("]
     for entry in dict.fromkeys(entries):
         places = [c for c, one in enumerate(entries) if one == entry]
-        lines.append(f"{INDENT}({_function(entry) or 'nn.Identity()'}, {places}),")
+        function = _function(entry) or "nn.Identity()"
+        columns = literal(places, len(INDENT), len(function), NARROW)
+        lines.append(f"{INDENT}({function}, {columns}),")
     return "\n".join([*lines, ")"])
 
 
 def _embedding(layer: Any, own: Parameters, columns: int) -> list[Written]:
     tensors = {f"vectors.{column}.weight": own[f"E{column}"] for column in layer.sizes}
-    return [Written(f"Embeddings({layer.sizes!r})", tensors)]
+    return [Written(f"Embeddings({literal(layer.sizes, width=NARROW)})", tensors)]
 
 
 def _scale(layer: Any, own: Parameters, columns: int) -> list[Written]:

@@ -5,15 +5,15 @@ Whatever users wrote, as names of columns and levels, stands in it as a literal 
 
 from typing import Any
 
+from chainrule.export.torch_head import model_head, network_head
 from chainrule.export.torch_layers import Written
+from chainrule.export.torch_literals import literal
 from chainrule.export.torch_modules import MODULES
 from chainrule.network import Network
 from chainrule.tables.model import TableModel
 
-WIDTH = 80  # of a literal that is not folded
-
 IMPORTS = """
-from pathlib import Path
+{cache}from pathlib import Path
 
 {torch}from safetensors.torch import load_file
 from torch import nn
@@ -48,67 +48,32 @@ def load(number):
 '''
 
 PREDICT = '''
+@cache
+def loaded():
+    """The networks of `predict`, read once."""
+    return {networks}
+
+
 def predict(inputs):
     """{what}, for prepared inputs: the mean over the networks."""
     with torch.no_grad():
-        outputs = [{each}(inputs) for {each} in {networks}]
+        outputs = [network(inputs) for network in loaded()]
     return {result}
 '''
-
-OF_A_NETWORK = '''"""A network of {inputs} inputs and {outputs} outputs for PyTorch.
-
-Written by chainrule {version}. Run as a program, this file prints the network; imported, its
-`load()` gives the network with the weights that lie beside it, for rows of {dtype} of the shape
-(rows, {inputs}).
-"""
-'''
-
-OF_A_MODEL = '''"""A model of a table for PyTorch: its networks, with {inputs} inputs.
-
-Written by chainrule {version}. `predict(inputs)` takes inputs that are prepared already: a tensor
-of float32 of the shape (rows, {inputs}), its columns in the order of INPUTS, as chainrule makes
-them with
-
-    model.preprocessing.inputs(model.values_of(table))
-
-What that does to a table stands below. NUMBERS: a missing number becomes the median, and is then
-scaled{scaled}. A column of INPUTS that begins
-with "gaps" is 1 where a number was missing, else 0. TEXTS: of a column that is "one-hot" in INPUTS,
-the column of the level is 1 and the others are 0; of one of "codes", the number is the place of the
-level among the levels, from 0, the next one for all that are taken together, and the last one for
-a level that is not there. The ONNX file of the same model does all of this.
-"""
-'''
-
-SCALED = {
-    "StandardScaler": ": (number - mean) / scale",
-    "RobustScaler": ": (number - center) / scale",
-    "QuantileTransformer": " by the quantiles of the training rows, to a normal distribution",
-}
 
 
 def network_source(network: Network, written: Written) -> str:
     """The file of a network."""
-    from chainrule import __version__
-
-    head = OF_A_NETWORK.format(
-        inputs=network.inputs, outputs=network.outputs, version=__version__, dtype=network.dtype
-    )
     return _joined([
-        _head(head, written.code), *_modules(written.code), _built(BUILD, network, written),
-        _main("load()"),
+        _head(network_head(network), [written.code]), *_modules(written.code),
+        _built(BUILD, network, written), _main("load()"),
     ])  # fmt: skip
 
 
 def model_source(model: TableModel, written: Written) -> str:
     """The file of a table's model."""
-    from chainrule import __version__
-
     figures = model.preprocessing.figures()
     transformer = model.preprocessing.transformer
-    numbers = transformer.named_transformers_.get("numbers")
-    scaled = SCALED[type(numbers.steps[-1][1]).__name__] if numbers else ""
-    head = OF_A_MODEL.format(inputs=model.preprocessing.width, version=__version__, scaled=scaled)
     goal, several = model.goal, len(model.networks) > 1
     constants: dict[str, Any] = {"TARGET": goal.name}
     if goal.classes:
@@ -122,11 +87,14 @@ def model_source(model: TableModel, written: Written) -> str:
         "NUMBERS": figures["numbers"],
         "TEXTS": figures["texts"],
     }  # fmt: skip
-    body = "".join(f"{name} = {_literal(value)}\n" for name, value in constants.items())
+    body = "".join(
+        f"{name} = {literal(value, before=len(name) + 3)}\n" for name, value in constants.items()
+    )
     build = BUILD_SEVERAL if several else BUILD
+    predict = _predict(model)
     return _joined([
-        _head(head, "torch.") + body, *_modules(written.code),
-        _built(build, model.networks[0], written), _predict(model),
+        _head(model_head(model), [written.code, predict]) + body, *_modules(written.code),
+        _built(build, model.networks[0], written), predict,
         _main("load(1)" if several else "load()"),
     ])  # fmt: skip
 
@@ -135,9 +103,13 @@ def _joined(parts: list[str]) -> str:
     return "\n\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _head(docstring: str, code: str) -> str:
-    needed = "torch." in "".join([code, *_modules(code)])
-    return docstring + IMPORTS.format(torch="import torch\n" if needed else "")
+def _head(docstring: str, parts: list[str]) -> str:
+    """The docstring, and the imports that the parts of the file need."""
+    code = "".join([*parts, *_modules(parts[0])])
+    return docstring + IMPORTS.format(
+        cache="from functools import cache\n" if "@cache" in code else "",
+        torch="import torch\n" if "torch." in code else "",
+    )
 
 
 def _modules(code: str) -> list[str]:
@@ -158,24 +130,9 @@ def _predict(model: TableModel) -> str:
         "regression": (f"{mean}[:, 0] * SCALE + MEAN", "TARGET in its own unit"),
     }[model.goal.task]
     several = len(model.networks) > 1
-    networks = "map(load, range(1, NETWORKS + 1))" if several else "[load()]"
-    return PREDICT.format(what=what, each="network", networks=networks, result=result)
+    networks = "[load(number) for number in range(1, NETWORKS + 1)]" if several else "[load()]"
+    return PREDICT.format(what=what, networks=networks, result=result)
 
 
 def _main(value: str) -> str:
     return f'\nif __name__ == "__main__":\n    print({value})\n'
-
-
-def _literal(value: Any, indent: int = 0) -> str:
-    """A literal that is folded, an item a line, where it would be too long for one."""
-    line = repr(value)
-    if len(line) + indent <= WIDTH or not isinstance(value, dict | list):
-        return line
-    within = indent + 4
-    items = (
-        [f"{key!r}: {_literal(item, within)}" for key, item in value.items()]
-        if isinstance(value, dict) else [_literal(item, within) for item in value]
-    )  # fmt: skip
-    folded = "".join(f"{' ' * within}{item},\n" for item in items)
-    first, last = "{}" if isinstance(value, dict) else "[]"
-    return f"{first}\n{folded}{' ' * indent}{last}"

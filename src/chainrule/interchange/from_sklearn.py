@@ -26,12 +26,14 @@ def read(fitted: Any) -> Parts:
     Raises:
         ValueError: for anything else, or one whose attributes do not fit each other.
     """
+    taken = "from_sklearn takes a fitted MLPClassifier or MLPRegressor, and this"
+    if isinstance(fitted, type):
+        raise ValueError(f"{taken} is a class: give a fitted estimator, not a class")
+    if hasattr(fitted, "named_steps"):
+        raise ValueError(f"{taken} is a {type(fitted).__name__}: give its last step")
     for name in ATTRIBUTES:
         if not hasattr(fitted, name):
-            raise ValueError(
-                "from_sklearn takes a fitted MLPClassifier or MLPRegressor, and this "
-                f"{type(fitted).__name__} has no {name}"
-            )
+            raise ValueError(f"{taken} {type(fitted).__name__} has no {name}")
     return _of_network(fitted) if hasattr(fitted, "network_") else _of_stack(fitted)
 
 

@@ -79,8 +79,8 @@ def confusions_of(evaluation: Evaluation) -> list[Bar]:
     )
 
 
-def each_class(evaluation: Evaluation) -> list[OneClass]:
-    """Every class, or those that are found least often."""
+def each_class(evaluation: Evaluation, areas: Sequence[float | None]) -> list[OneClass]:
+    """Every class, or those that are found least often, with the areas that are theirs."""
     from sklearn.metrics import precision_recall_fscore_support
 
     judged, count = evaluation.judged, len(evaluation.classes)
@@ -90,13 +90,12 @@ def each_class(evaluation: Evaluation) -> list[OneClass]:
     order = np.arange(count)
     if count > MOST_ROWS:
         order = np.argsort(np.where(rows > 0, recall, np.inf), kind="stable")[:MOST_ROWS]
-    areas = areas_of(judged, count)
     return [
         OneClass(
             shown(evaluation.classes[k], 32), int(rows[k]),
             percent(recall[k] if rows[k] else None), percent(precision[k]), score(areas[k]),
         )
-        for k in order
+        for k in order.tolist()
     ]  # fmt: skip
 
 
@@ -125,10 +124,8 @@ def absent_of(evaluation: Evaluation) -> str:
     return f"Nothing can be said of {which} that none of these rows has: {named(absent)}."
 
 
-def pictures_of(evaluation: Evaluation) -> list[Picture]:
-    """ROC and calibration, as far as the judged rows allow."""
-    judged = evaluation.judged
-    areas = areas_of(judged, len(evaluation.classes))
+def pictures_of(evaluation: Evaluation, areas: Sequence[float | None]) -> list[Picture]:
+    """ROC with the area of each class, and calibration, as far as the judged rows allow."""
     found = []
     if len(evaluation.classes) == 2 and areas[1] is not None:
         found.append(_roc_of_two(evaluation, areas[1]))

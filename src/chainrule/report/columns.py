@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.report.words import percent, shown, visible
+from chainrule.report.words import percent, shown
 from chainrule.tables.columns import Column
 from chainrule.tables.fitting import Fitted
 
@@ -19,9 +19,11 @@ class Spark:
 
     Attributes:
         bars: place from the left, width and height of each, in the units of 64 by 20.
+        cut: whether values at either end are left away.
     """
 
     bars: list[tuple[float, float, float]]
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,47 +45,51 @@ def columns_of(fitted: Fitted) -> list[ColumnRow]:
     rows = len(plan.target.values)
     return [
         ColumnRow(
-            shown(column.name), column.kind, _detail(column),
+            shown(column.name), column.kind, detail,
             percent(column.missing / rows) if column.missing else "",
-            treatments.get(column.name, "left out"), spark_of(column.values, column.kind == "text"),
+            treatments.get(column.name, "left out"), spark,
         )
         for column in plan.columns
+        for detail, spark in [_seen(column)]
     ]  # fmt: skip
 
 
-def spark_of(values: np.ndarray, text: bool = False) -> Spark | None:
-    """The distribution of a column's values; None if there are none.
+def _seen(column: Column) -> tuple[str, Spark | None]:
+    """What is in a column, in words and as a picture."""
+    detail = column.detail[:DETAIL]
+    if column.kind != "text":
+        return detail, spark_of(column.values)
+    levels, counts = np.unique(column.values, return_counts=True)
+    at = int(np.argmax(np.where(levels == "", 0, counts)))
+    often = percent(float(counts[at] / counts.sum()), 0)
+    words = f"{detail}; most often “{shown(levels[at], 24)}” ({often})"
+    return words, _drawn(np.sort(counts)[::-1][:BINS])
 
-    Of numbers the middle 98 % are drawn, so that a stray one does not flatten all others; of texts
-    the most frequent ones.
+
+def spark_of(values: np.ndarray) -> Spark | None:
+    """The distribution of numbers; None if there are none.
+
+    Few different ones have a bar each. Of more, the middle 98 % are drawn, so that a stray one
+    does not flatten all others.
     """
-    if text:
-        counts = np.sort(np.unique(values, return_counts=True)[1])[::-1][:BINS]
-    else:
-        known = values[np.isfinite(values)]
-        if known.size == 0:
-            return None
+    known = values[np.isfinite(values)]
+    if known.size == 0:
+        return None
+    different, counts = np.unique(known, return_counts=True)
+    if different.size > BINS:
         low, high = np.quantile(known, [0.01, 0.99])
-        if np.unique(known).size <= BINS:
-            counts = np.unique(known, return_counts=True)[1]
-        else:
-            width = (low, high) if high > low else (float(known.min()), float(known.max()))
-            counts = np.histogram(known, BINS, width)[0]
+        width = (low, high) if high > low else (float(different[0]), float(different[-1]))
+        counts = np.histogram(known, BINS, width)[0]
+    return _drawn(counts, cut=bool(counts.sum() < known.size))
+
+
+def _drawn(counts: np.ndarray, cut: bool = False) -> Spark | None:
     if counts.size == 0 or counts.max() == 0:
         return None
     step = 64 / len(counts)
     heights = np.where(counts > 0, np.maximum(20 * counts / counts.max(), 0.6), 0)
-    return Spark([
+    places = [
         (round(k * step, 2), round(step * 0.86, 2), round(float(h), 2))
         for k, h in enumerate(heights)
-    ])  # fmt: skip
-
-
-def _detail(column: Column) -> str:
-    detail = visible(column.detail[:DETAIL])
-    if column.kind != "text":
-        return detail
-    levels, counts = np.unique(column.values, return_counts=True)
-    at = int(np.argmax(np.where(levels == "", 0, counts)))
-    often = percent(float(counts[at] / counts.sum()), 0)
-    return f"{detail}; most often “{shown(levels[at], 24)}” ({often})"
+    ]
+    return Spark(places, cut)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LOG_RANGE = 30  # from the smallest loss to the largest, from which on the scale is logarithmic
-WORSE = 1.1  # times the lowest validation loss: the training went on for too long
+WORSE = 1.1  # times the lowest validation loss, or as much above it: trained for too long
 LABELS = {"accuracy": "accuracy", "r2": "R²"}
 
 
@@ -25,13 +25,20 @@ def curves_of(histories: Sequence[History], best: Sequence[int | None]) -> list[
         histories: of each network.
         best: the best epoch of each, where it was looked for.
     """
-    known = [history for history in histories if history.epochs]
+    pairs = [pair for pair in zip(histories, best, strict=True) if pair[0].epochs]
+    known = [history for history, _ in pairs]
+    back = pairs[0][1] if len(pairs) == 1 else None
     names = dict.fromkeys(name.removeprefix("val_") for history in known for name in history)
-    return [_curve(name, known, best) for name in names]
+    return [_curve(name, known, back) for name in names]
 
 
-def course_of(history: History) -> str:
-    """What the losses of a training say, in a sentence; empty if there is nothing to compare."""
+def course_of(history: History, best: int | None = None) -> str:
+    """What the losses of a training say, in a sentence; empty if there is nothing to compare.
+
+    Args:
+        history: of a network.
+        best: the epoch that the training went back to, if it did.
+    """
     losses = _figures(history, "val_loss")
     known = losses[np.isfinite(losses)]
     if known.size < 5:
@@ -39,17 +46,20 @@ def course_of(history: History) -> str:
     lowest, last = float(np.nanmin(losses)), float(known[-1])
     at = int(np.nanargmin(losses)) + 1
     start = f"The validation loss is lowest after epoch {at} of {len(losses)} ({number(lowest)})"
-    if last > WORSE * lowest and lowest > 0:
+    if at == len(losses):
+        return f"{start}: it still falls at the end, so that more epochs may help."
+    if best:  # no advice: what came after it is not in the network
+        return f"{start}; the network is that of epoch {best}."
+    if last > lowest + (WORSE - 1) * abs(lowest):  # a loss may be below 0
         return (
             f"{start} and rises to {number(last)} by the end: from there on the network learns "
             "its training rows by heart. Fewer epochs, patience, dropout or l2 may help."
         )
-    if at == len(losses):
-        return f"{start}: it still falls at the end, so that more epochs may help."
     return f"{start} and hardly rises after that: the training was not too long."
 
 
-def _curve(name: str, histories: Sequence[History], best: Sequence[int | None]) -> Picture:
+def _curve(name: str, histories: Sequence[History], back: int | None) -> Picture:
+    """A picture; back is the epoch that the only network went back to."""
     several = len(histories) > 1
     lines = "each line is a network" if several else "the line is the network"
     training = any(name in history for history in histories)
@@ -66,8 +76,8 @@ def _curve(name: str, histories: Sequence[History], best: Sequence[int | None]) 
         for history in histories:
             for key, colour in _both(name).items():
                 _line(place, _figures(history, key), COLOURS[colour], several)
-        for epoch in {epoch for epoch in best if epoch} if not several else ():
-            place.axvline(epoch, color=COLOURS["muted"], linewidth=1, linestyle=":")
+        if back:
+            place.axvline(back, color=COLOURS["muted"], linewidth=1, linestyle=":")
         low, high = place.get_ylim()
         if name == "r2":  # in its first epochs a network may be beyond any scale
             place.set_ylim(max(low, -1), min(high, 1.02))
@@ -76,8 +86,8 @@ def _curve(name: str, histories: Sequence[History], best: Sequence[int | None]) 
     how = f"From left to right the epochs; {lines}, {which}. The {better}, the better."
     if log:
         how += " The scale is logarithmic."
-    if not several and best and best[0]:
-        how += f" The dotted line is the epoch {best[0]} that the training went back to."
+    if back:
+        how += f" The dotted line is the epoch {back} that the training went back to."
     return picture(f"curve-{name.replace('_', '-')}", f"{_title(name)} by epoch", how, paint)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: What is drawn in these colours takes the page's, light or dark, by a variable of its style.
 COLOURS = {
     "ink": "#0a0b01", "muted": "#0a0b02", "line": "#0a0b03", "blue": "#0a0b04",
-    "orange": "#0a0b05", "green": "#0a0b06",
+    "orange": "#0a0b05",
 }  # fmt: skip
 WIDTH, HEIGHT = 4.7, 3.1  # inches; in a column of a telephone a point of it is a pixel
 

@@ -12,6 +12,7 @@ from chainrule.report.words import percent
 from chainrule.tables.fitting import Fitted
 
 MOST_NETWORKS = 5  # of an ensemble that are looked at
+MOST_ROWS = 1000  # that are traced
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,18 @@ def health_of(fitted: Fitted) -> Health:
     """Trace one step of each network on training rows."""
     plan, model = fitted.plan, fitted.model
     goal = model.goal
-    X = model.preprocessing.inputs({name: v[plan.train] for name, v in plan.values.items()})
-    y = plan.target.values[plan.train]
+    rows = plan.train
+    if len(rows) > MOST_ROWS:  # chosen before they are transformed, which costs more than a step
+        rows = np.sort(np.random.default_rng(0).permutation(rows)[:MOST_ROWS])
+    X = model.preprocessing.inputs({name: v[rows] for name, v in plan.values.items()})
+    y = plan.target.values[rows]
     if not goal.classes:
         y = ((y - goal.mean) / goal.scale).astype(np.float32)
     networks = model.networks[:MOST_NETWORKS]
     seen = []
     for network, result in zip(networks, fitted.results, strict=False):
         history = result.history if "loss" in result.history else None
-        seen.append(checkup(network, X, y, history=history))
+        seen.append(checkup(network, X, y, history=history, rows=MOST_ROWS))
     return Health(_layers(seen[0]), _sentences(seen), len(seen), seen[0].rows)
 
 

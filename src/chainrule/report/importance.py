@@ -56,6 +56,8 @@ def importance_of(fitted: Fitted, seed: int = 0) -> Importance:
     rows = np.sort(rng.choice(rows, count, replace=False)) if count < len(rows) else rows
     inputs = model.preprocessing.inputs({name: v[rows] for name, v in plan.values.items()})
     true = plan.target.values[rows]
+    if model.goal.classes:
+        true = np.array(model.goal.classes, dtype=object)[true]
     before = _error(fitted, inputs, true)
     names, rises, spreads = [], [], []
     for name, found_at in inputs_by_column(model.preprocessing).items():
@@ -117,13 +119,12 @@ def _size(fitted: Fitted, rows: int) -> tuple[int, int]:
 
 
 def _error(fitted: Fitted, inputs: np.ndarray, true: np.ndarray) -> float:
-    """The share of wrong labels, or the root mean square error."""
+    """The share of wrong labels, or the root mean square error; true are labels or numbers."""
     model = fitted.model
     said = model.read_outputs(model.outputs(inputs)).values
     if not model.goal.classes:
         return float(np.sqrt(np.mean((said - true) ** 2)))
-    labels = np.array(model.goal.classes, dtype=object)[true]
-    return float(np.mean(said != labels))
+    return float(np.mean(said != true))
 
 
 def _words(rise: float, spread: float, classes: bool) -> str:

@@ -71,13 +71,13 @@ def verdict_of(fitted: Fitted) -> str:
         few = len(goal.classes) <= 4
         which = named(goal.classes, 4) if few else f"{len(goal.classes)} classes"
         return (
-            f"The model tells “{name}” ({which}) from the other columns. On {rows} it is right in "
+            f"The model tells “{name}” ({which}) from the other columns. On {rows}, it is right in "
             f"{percent(mine)} of the cases; always saying “{shown(guess, 24)}” would be right in "
             f"{percent(other)}."
         )
     mine, other = (f["mae"] for f in (evaluation.figures, evaluation.guess_figures))
     return (
-        f"The model computes “{name}” from the other columns. On {rows} it is off by "
+        f"The model computes “{name}” from the other columns. On {rows}, it is off by "
         f"{number(mine)} on average; always saying the mean, {number(float(guess))}, would be off "
         f"by {number(other)}."
     )
@@ -88,10 +88,10 @@ def judged_on(fitted: Fitted) -> str:
     count, plan = fitted.evaluation.rows, fitted.plan
     rows = "1 row" if count == 1 else f"{count:,} rows"
     if fitted.evaluation.spread:
-        return f"{rows}, each judged by the model of a fold that had not seen it,"
+        return f"{rows}, each judged by the model of a fold that had not seen it"
     if plan.held.size:
-        return f"{rows} that were held out and that it had not seen,"
-    return f"{rows} of another table, kept for the test,"
+        return f"{rows} that were held out and that it had not seen"
+    return f"{rows} of another table, kept for the test"
 
 
 def warnings_of(fitted: Fitted) -> list[str]:
@@ -213,13 +213,13 @@ def network_of(fitted: Fitted) -> str:
     )  # fmt: skip
     seconds = max(result.seconds for result in fitted.results)
     epochs = epochs_of([result.history for result in fitted.results])
-    if epochs != str(options.epochs):
-        epochs += f" of at most {options.epochs}"
+    most = counted(options.epochs, "epoch")
+    epochs = most if epochs == str(options.epochs) else f"{epochs} of at most {most}"
     return (
         f"{start} has {networks[0].vector.size:,} parameters and reads "
         f"{counted(networks[0].inputs, 'input')}. It was trained by {options.optimizer} with a "
         f"learning rate of {options.learning_rate:g} on batches of "
-        f"{counted(options.batch_size, 'row')}, for {epochs} epochs, to make the loss "
+        f"{counted(options.batch_size, 'row')}, for {epochs}, to make the loss "
         f"{plan.loss} small; that took {number(seconds, 2)} s."
     )
 

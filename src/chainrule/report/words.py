@@ -17,14 +17,16 @@ def visible(text: str) -> str:
 
 
 def shown(text: Any, longest: int = LONGEST) -> str:
-    """A user's text: on one line, shortened, control characters escaped.
+    """A user's text: on one line, shortened.
+
+    What is not printable stays: it is escaped where everything goes into the page.
 
     >>> shown("a" * 1_000_000, 5), shown(" ")
     ('aaaa…', '(blank)')
     """
     words = str(text)
     words = words if len(words) <= longest else words[: longest - 1] + "…"
-    return visible(" ".join(words.split())) or "(blank)"
+    return " ".join(words.split()) or "(blank)"
 
 
 def figure(value: float | None, digits: int = 4) -> str:

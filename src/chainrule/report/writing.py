@@ -12,6 +12,7 @@ from chainrule.report.importance import importance_of
 from chainrule.report.words import figure as number
 from chainrule.report.words import shown, visible
 from chainrule.storage.networks import write_whole
+from chainrule.tables.errors import counted
 from chainrule.tables.fitting import Fitted
 
 if TYPE_CHECKING:
@@ -54,10 +55,12 @@ def write_report(fitted: Fitted, path: str | os.PathLike[str], command: str) -> 
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("chainrule.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=_plain,
     )  # fmt: skip
+    environment.globals["counted"] = counted
+    return environment
 
 
 def _plain(value: Any) -> Any:
@@ -68,6 +71,7 @@ def _plain(value: Any) -> Any:
 def _content(fitted: Fitted, command: str) -> dict[str, Any]:
     plan, model, evaluation = fitted.plan, fitted.model, fitted.evaluation
     histories = [result.history for result in fitted.results]
+    best = [result.best_epoch for result in fitted.results]
     columns = columns_of(fitted)
     target_bars, target_spark = summary.target_of(plan)
     return {
@@ -76,7 +80,7 @@ def _content(fitted: Fitted, command: str) -> dict[str, Any]:
         "of_classes": bool(model.goal.classes),
         "verdict": summary.verdict_of(fitted),
         "warnings": summary.warnings_of(fitted),
-        "judged_on": summary.judged_on(fitted).rstrip(","),
+        "judged_on": summary.judged_on(fitted),
         "tiles": summary.tiles_of(evaluation),
         "data": summary.data_of(plan),
         "target_bars": target_bars,
@@ -86,15 +90,15 @@ def _content(fitted: Fitted, command: str) -> dict[str, Any]:
         "more_columns": columns[SHOWN:],
         "layers": summary.layers_of(model.networks[0]),
         "network": summary.network_of(fitted),
-        "curves": curves_of(histories, [result.best_epoch for result in fitted.results]),
-        "course": course_of(histories[0]) if len(histories) == 1 else "",
+        "curves": curves_of(histories, best),
+        "course": course_of(histories[0], best[0]) if len(histories) == 1 else "",
         "validation": summary.validation_of(fitted),
         "figures": summary.figures_of(evaluation),
         "guess": _guess(fitted),
         "folds": bool(evaluation.spread),
         "importance": importance_of(fitted),
         "health": health_of(fitted),
-        "command": visible(command[:LONGEST_COMMAND]),
+        "command": command[:LONGEST_COMMAND],
         "seed": plan.options.seed,
         "choices": summary.choices_of(plan.options),
         "versions": model.about.get("versions", {}),
@@ -110,14 +114,15 @@ def _guess(fitted: Fitted) -> str:
 
 def _of_classes(fitted: Fitted) -> dict[str, Any]:
     evaluation = fitted.evaluation
+    areas = classes.areas_of(evaluation.judged, len(evaluation.classes))
     return {
         "matrix": classes.matrix_of(evaluation),
         "turned": len(evaluation.classes) > 3 and any(len(str(c)) > 3 for c in evaluation.classes),
         "confusions": classes.confusions_of(evaluation),
-        "each_class": classes.each_class(evaluation),
+        "each_class": classes.each_class(evaluation, areas),
         "classes": len(evaluation.classes),
         "absent": classes.absent_of(evaluation),
-        "pictures": classes.pictures_of(evaluation),
+        "pictures": classes.pictures_of(evaluation, areas),
     }
 
 
