@@ -66,7 +66,7 @@ def written(box: Box) -> str:
                 sign = f"<munder>{sign}<mi>{escape(box.index)}</mi></munder>"
             return f"<mrow>{sign}{written(box.inner)}</mrow>"
         case Matrix():
-            return _bracketed(_table(tuple(tuple(written(c) for c in r) for r in box.rows)))
+            return _matrix(_table(tuple(tuple(written(c) for c in r) for r in box.rows)))
         case Cases():
             rows = tuple(
                 (written(value), "<mtext>otherwise</mtext>" if at is None
@@ -79,6 +79,12 @@ def written(box: Box) -> str:
 
 def _bracketed(inner: str, pair: str = "()") -> str:
     return f"<mrow><mo>{pair[0]}</mo>{inner}<mo>{pair[1]}</mo></mrow>"
+
+
+def _matrix(inner: str) -> str:
+    """Brackets that a style may draw: they only grow with what they hold in fonts made for it."""
+    left, right = (f'<mo class="fence">{side}</mo>' for side in "()")
+    return f'<mrow class="fenced">{left}{inner}{right}</mrow>'
 
 
 def _table(rows: tuple[tuple[str, ...], ...]) -> str:

@@ -76,8 +76,8 @@ def typst(box: Box) -> str:
 
 def _figure(text: str) -> str:
     digits, _, power = text.replace("−", "-").partition("e")
-    if not power:
-        return quoted(text) if digits.strip("-").isalpha() else digits
+    if not power:  # as text where there is a sign, which is no operation
+        return digits if digits.replace(".", "").isdigit() else quoted(text)
     return f"{digits} dot.op 10^({power})"
 
 

@@ -73,7 +73,7 @@ class Solution:
                 f"Optimizer: {trace.optimizer.name.replace('_', ' ')}, ",
                 row(Symbol(notation.rate), "=", rate), ".",
             )  # fmt: skip
-        document.say(f"Notation of {notation.source}. {' '.join(notation.notes)}")
+        document.say(f"The notation is that of {notation.source}. ", *notation.notes)
         if rounding:
             places = ", ".join(f"{name} to {n}" for name, n in rounding.decimals.items())
             document.say(f"Rounded before it is used, in decimals: {places}.")

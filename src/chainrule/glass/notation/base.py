@@ -59,7 +59,7 @@ class Notation(ABC):
             examples.
         target, targets: those of the target of one example and of all.
         letters: of the quantities of a layer.
-        about: what a reader has to know of it, in sentences.
+        about: what a reader has to know of it, in words and symbols.
         shift: what is added to a layer's number where it is shown, by quantity; else 0.
     """
 
@@ -72,7 +72,7 @@ class Notation(ABC):
     targets: ClassVar[str] = "y"
     letters: ClassVar[dict[str, str]]
     shift: ClassVar[dict[str, int]] = {}
-    about: ClassVar[tuple[str, ...]] = ()
+    about: ClassVar[tuple[str | Box, ...]] = ()
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
@@ -83,8 +83,8 @@ class Notation(ABC):
         self.last = network.paths[-1]
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of this trace has to know of the notation, in sentences."""
+    def notes(self) -> tuple[str | Box, ...]:
+        """What a reader of this trace has to know of the notation, in words and symbols."""
         return self.about
 
     # ------------------------------------------------------------------ names

@@ -20,7 +20,9 @@ class Bracket(Notation):
     letters: ClassVar[dict[str, str]] = {
         "W": "W", "b": "b", "z": "Z", "a": "A", "delta": "δ", "da": "", "dW": "", "db": "",
     }  # fmt: skip
-    about: ClassVar[tuple[str, ...]] = ("Each column is an example. A^[0] = X.",)
+    about: ClassVar[tuple[str | Box, ...]] = (
+        "Each column is an example; ", Symbol("A", "[0]", bold=True), " are the inputs.",
+    )  # fmt: skip
 
     def above(self, layer: int) -> str:
         return f"[{layer}]"

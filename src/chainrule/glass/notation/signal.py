@@ -36,24 +36,27 @@ class Signal(Notation):
         "S": "S",
     }  # fmt: skip
     shift: ClassVar[dict[str, int]] = {"W": -1}
-    about: ClassVar[tuple[str, ...]] = (
-        "Each column is an example t. w^l leads from layer l to layer l + 1; y^0 are the inputs.",
-        "e = d − y is target minus output, and S = −∂E/∂v is the local gradient, so S = −δ.",
-    )
+    about: ClassVar[tuple[str | Box, ...]] = (
+        "Each column is an example. ", Symbol("w", "l", bold=True), " leads from layer l to layer "
+        "l + 1, and ", Symbol("y", "0", bold=True), " are the inputs. The error ",
+        row(Symbol("e"), "=", Symbol("d"), "−", Symbol("y")), " is target minus output, and ",
+        row(Symbol("S"), "=", "−", Fraction(row("∂", Symbol("E")), row("∂", Symbol("v")))),
+        " is the local gradient: ", row(Symbol("S"), "=", "−", Symbol("δ")), ".",
+    )  # fmt: skip
 
     def __init__(self, trace: Trace) -> None:
         super().__init__(trace)
         self._factor = float(trace.definitions.value("m"))
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str | Box, ...]:
         if self._factor == 1:
             return self.about
         return (
-            *self.about,
-            "E is the sum over the T examples: it and its derivatives are T times those of the "
-            "mean, and a step by the mean is one by η / T.",
-        )
+            *self.about, " ", Symbol("E"), " is the sum over the ", Symbol("T"), " examples: it "
+            "and its derivatives are ", Symbol("T"), " times those of the mean, and a step by the "
+            "mean is one by ", Fraction(Symbol("η"), Symbol("T")), ".",
+        )  # fmt: skip
 
     def above(self, layer: int) -> str:
         return str(layer)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from chainrule.equations import Expression, apply, symbol
-from chainrule.equations.boxes import Box, Bracketed, Fraction, Symbol, row
+from chainrule.equations.boxes import Box, Bracketed, Figure, Fraction, Symbol, row
 from chainrule.glass.definitions import Definition, same
 from chainrule.glass.notation.base import Notation, Place, Shown, register
 from chainrule.glass.traced import Trace
@@ -29,12 +29,13 @@ class Theta(Notation):
         "Theta": "Θ", "dTheta": "",
     }  # fmt: skip
     shift: ClassVar[dict[str, int]] = {"z": 1, "a": 1, "delta": 1}
-    about: ClassVar[tuple[str, ...]] = (
-        "Each column is an example. Layers count from the inputs, a^(1).",
-        "Column 0 of Θ holds the weights of the bias unit a_0 = 1, which stands in front of each "
-        "layer's outputs; Θ with a bar is Θ without that column, since nothing before a bias unit "
-        "reaches it.",
-    )
+    about: ClassVar[tuple[str | Box, ...]] = (
+        "Each column is an example. Layers count from the inputs, ", Symbol("a", "(1)", bold=True),
+        ". Column 0 of ", Symbol("Θ", bold=True), " holds the weights of the bias unit, ",
+        row(Symbol("a", below="0"), "=", Figure("1", 1.0)),
+        ", which stands in front of each layer's outputs; ", Symbol("Θ", bold=True, over="-"),
+        " is without that column, since nothing before a bias unit reaches it.",
+    )  # fmt: skip
 
     def __init__(self, trace: Trace) -> None:
         super().__init__(trace)

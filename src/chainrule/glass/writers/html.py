@@ -22,6 +22,9 @@ STYLE = """
 .walkthrough .equation { overflow-x: auto; margin: 0.5rem 0; padding: 0.45rem 0.7rem;
   background: var(--soft); border-radius: 6px; }
 .walkthrough .equation math { font-size: 1.05rem; text-align: left; width: max-content; }
+.walkthrough .fenced > .fence { display: none; }
+.walkthrough .fenced > mtable { border: solid currentcolor; border-width: 0 1.4px;
+  border-radius: 0.7em / 50%; padding: 0 0.25em; margin: 0 0.15em; }
 .walkthrough .steps > mtr > mtd { text-align: left; padding: 0.25rem 0.15rem; }
 .walkthrough table { border-collapse: collapse; }
 .walkthrough th, .walkthrough td { text-align: left; padding: 0.3rem 0.7rem;
