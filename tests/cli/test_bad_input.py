@@ -112,6 +112,18 @@ OPTIONS = {
     "schedule": (["--schedule", "cos"], "unknown schedule 'cos'; there are"),
     "loss": (["--loss", "hinges"], "unknown loss 'hinges'"),
     "loss of numbers": (["--loss", "mse"], "the loss 'mse' does not suit a binary task"),
+    "loss of one output": (
+        ["--task", "multiclass", "--loss", "focal"],
+        "the loss 'focal' does not suit a multiclass task",
+    ),
+    "weights of numbers": (
+        ["--task", "regression", "--class-weight", "balanced"],
+        "class_weight 'balanced' is for classes, and the task is a regression",
+    ),
+    "smoothing of numbers": (
+        ["--task", "regression", "--label-smoothing", "0.1"],
+        "label_smoothing is for losses of probabilities, and the loss of this regression task",
+    ),
     "scaling": (["--scaling", "log"], "unknown scaling 'log'; there are standard, robust"),
     "weights": (["--class-weight", "even"], "unknown class_weight 'even'; there are none, bal"),
     "one fold": (["--cv", "1"], "folds must be 0 for none, or at least 2, not 1"),

@@ -176,7 +176,8 @@ class Options:
         """The loss for a task.
 
         Raises:
-            TableError: if the one that was chosen does not suit.
+            TableError: if the one that was chosen does not suit, or a choice that is about classes
+                stands beside a task or a loss without them.
         """
         from chainrule.losses import find as find_loss
 
@@ -184,12 +185,24 @@ class Options:
         of_classes = loss.targets == (0, 1) or loss.distribution
         suits = {
             "binary": of_classes and not loss.distribution,
-            "multiclass": loss.distribution or (of_classes and loss.predicts == "targets"),
+            "multiclass": loss.distribution,
             "regression": not of_classes,
         }[task]
         if not suits or loss.predicts not in ("targets", "values"):
             raise TableError(f"the loss {str(loss)!r} does not suit a {task} task")
+        self._check_of_classes(task, loss)
         return loss
+
+    def _check_of_classes(self, task: str, loss: "Loss") -> None:
+        if task == "regression" and self.class_weight != "none":
+            raise TableError(
+                f"class_weight {self.class_weight!r} is for classes, and the task is a regression"
+            )
+        if self.label_smoothing and not loss.smoothing:
+            raise TableError(
+                "label_smoothing is for losses of probabilities, "
+                f"and the loss of this {task} task is {str(loss)!r}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"hidden": list(self.hidden)}
