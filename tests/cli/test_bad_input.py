@@ -143,6 +143,11 @@ OPTIONS = {
     "task": (["--task", "guess"], "unknown task 'guess'; there are auto, binary, multiclass"),
     "out is a file": (["--out", "t.csv"], "'t.csv' exists and is not a directory"),
     "out below a file": (["--out", "t.csv/deeper/run"], "cannot be written: Not a directory"),
+    "out as what is unfinished": (["--out", "z.unfinished"], "give the run another name"),
+    "checkpoints there": (
+        ["--out", "z.unfinished", "--checkpoint-every", "1"],
+        "'z.unfinished' is what the unfinished fit of another place is called",
+    ),
     "out in use": (["--out", "."], "the directory '.' exists and is not empty"),
 }
 

@@ -99,3 +99,21 @@ def test_each_row_is_read_transformed_and_predicted_once(counts, choices, monkey
     assert seen == {
         "read": later, "transformed": trainings * 60 + later, "predicted": trainings * 60 + later,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("frame", ["data", "test"])
+def test_checkpoints_of_a_data_frame_are_refused_as_nothing_could_go_on(
+    frame, counts, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    counts.to_csv("t.csv", index=False)
+    tables = {"data": "t.csv", "test": "t.csv", frame: counts}
+    with pytest.raises(TableError, match="checkpoint_every needs tables in files"):
+        fit_table(target="n", options=Options(**COUNTS), out="m", checkpoint_every=1, **tables)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+@pytest.mark.parametrize("every", [-1, 1.5, True, "2"])
+def test_epochs_between_checkpoints_are_a_whole_number(every, counts):
+    with pytest.raises(TableError, match="checkpoint_every must be a whole number of at least 0"):
+        fit_table(counts, "n", checkpoint_every=every)

@@ -59,14 +59,8 @@ class Configuration:
         for name, value in asked.items():
             if name != "checkpoint_every" and not isinstance(value, str):
                 raise TableError(f"{name} must be a text, not {value!r}")
-        every = asked.get("checkpoint_every", 0)
-        if isinstance(every, bool) or not isinstance(every, int) or every < 0:
-            raise TableError(f"checkpoint_every must be a whole number of at least 0, not {every}")
         options = Options(**together)
-        if every and options.ensemble > 1:
-            raise TableError(
-                f"checkpoints are of a single network, and ensemble is {options.ensemble}"
-            )
+        check_checkpoints(asked.get("checkpoint_every", 0), options)
         return cls(**asked, options=options)
 
     def to_toml(self, folder: Path) -> str:
@@ -84,6 +78,18 @@ class Configuration:
         ordered = {name: asked[name] for name in ASKED if asked.get(name)}
         head = f"# chainrule fit --config {NAME}, of chainrule {__version__}"
         return f"{head}\n{tomli_w.dumps(ordered | self.options.to_dict())}"
+
+
+def check_checkpoints(every: Any, options: Options) -> None:
+    """Refuse a number of epochs between checkpoints that cannot be served.
+
+    Raises:
+        TableError: if it is no whole number of at least 0, or there are several networks.
+    """
+    if isinstance(every, bool) or not isinstance(every, int) or every < 0:
+        raise TableError(f"checkpoint_every must be a whole number of at least 0, not {every!r}")
+    if every and options.ensemble > 1:
+        raise TableError(f"checkpoints are of a single network, and ensemble is {options.ensemble}")
 
 
 def read_configuration(path: str | os.PathLike[str]) -> dict[str, Any]:

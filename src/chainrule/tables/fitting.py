@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.tables.configuration import Configuration
+from chainrule.tables.configuration import Configuration, check_checkpoints
+from chainrule.tables.errors import TableError
 from chainrule.tables.evaluation import Evaluation, check_figure, evaluate, figures_of
 from chainrule.tables.files import SUFFIX
 from chainrule.tables.learning import Examples, layers_for, learn
 from chainrule.tables.model import Goal, Predictions, TableModel, read_features
 from chainrule.tables.options import Options
-from chainrule.tables.planning import Plan, configuration_of, make_plan
+from chainrule.tables.planning import Plan, make_plan
 from chainrule.tables.preprocessing import Preprocessing
 from chainrule.tables.reading import Table
 from chainrule.tables.sources import table_of
@@ -128,7 +129,7 @@ def fit_table(
         metric: the figure that counts; by default the first of the task's.
         out: the directory to write, empty or not there; by default ``runs/<stem>-<n>``.
         checkpoint_every: epochs from one checkpoint to the next, in ``<out>.unfinished``; from
-            there :func:`resume_table` goes on. 0 for none.
+            there :func:`resume_table` goes on. 0 for none; tables must be files otherwise.
         prepared: called with the plan and what is done with each column, before the training.
         progress: whether to show the training's progress, on standard error.
 
@@ -143,21 +144,24 @@ def fit_table(
             checkpoints, which stay.
     """
     options = options or Options()
-    if checkpoint_every:
-        # Asked for as from a file, so that what is not allowed is refused before any work.
-        Configuration.of({"file": "", "target": target, "checkpoint_every": checkpoint_every},
-                         options.to_dict())  # fmt: skip
-    table, other = table_of(data), None if test is None else table_of(test)
-    sources = {
-        name: os.fspath(path) for name, path in (("file", data), ("test", test))
-        if isinstance(path, str | os.PathLike)
-    }  # fmt: skip
-    directory = RunDirectory(out, table.stem)
-    unfinished = Unfinished(directory.place) if checkpoint_every else None
-    return _run(
-        table, target, options, other, metric, sources, directory, unfinished, checkpoint_every,
-        prepared, progress,
+    paths = [None if one is None else _path_of(one) for one in (data, test)]
+    check_checkpoints(checkpoint_every, options)
+    if checkpoint_every and "" in paths:
+        raise TableError(
+            "checkpoint_every needs tables in files: a fit of a data frame cannot be gone on with"
+        )
+    asked = Configuration(
+        paths[0] or "", target, paths[1], metric, None, checkpoint_every, options
     )  # fmt: skip
+    table, other = table_of(data), None if test is None else table_of(test)
+    directory = RunDirectory(out, table.stem)
+    unfinished = directory.with_checkpoints() if checkpoint_every else None
+    return _run(asked, table, other, directory, unfinished, prepared, progress)
+
+
+def _path_of(data: Any) -> str:
+    """Where a table is; nowhere if it came as a data frame."""
+    return os.fspath(data) if isinstance(data, str | os.PathLike) else ""
 
 
 def resume_table(
@@ -177,35 +181,31 @@ def resume_table(
     unfinished = Unfinished(out)
     asked = Configuration.of(unfinished.read())
     table, other = table_of(asked.file), None if asked.test is None else table_of(asked.test)
-    sources = {"file": asked.file} | ({"test": asked.test} if asked.test else {})
     directory = RunDirectory(unfinished.out, "", unfinished=True)
-    return _run(
-        table, asked.target, asked.options, other, asked.metric, sources, directory, unfinished,
-        asked.checkpoint_every, prepared, progress,
-    )  # fmt: skip
+    return _run(asked, table, other, directory, unfinished, prepared, progress)
 
 
 def _run(
-    table: Table, target: str, options: Options, other: Table | None, metric: str | None,
-    sources: Mapping[str, str], directory: RunDirectory, unfinished: Unfinished | None, every: int,
-    prepared: Callable[[Plan, Preprocessing], None] | None, progress: bool,
+    asked: Configuration, table: Table, other: Table | None, directory: RunDirectory,
+    unfinished: Unfinished | None, prepared: Callable[[Plan, Preprocessing], None] | None,
+    progress: bool,
 ) -> Run:  # fmt: skip
     callbacks: list[Callback] = []
     saved = None
     if unfinished is not None:
-        directory = RunDirectory(unfinished.out, "", unfinished=True)
-        callbacks, saved = [unfinished.checkpoint(every)], unfinished.saved()
+        callbacks, saved = [unfinished.checkpoint(asked.checkpoint_every)], unfinished.saved()
 
     def begin(plan: Plan, preprocessing: Preprocessing) -> None:
         if unfinished is not None:
-            asked = replace(configuration_of(plan), checkpoint_every=every)
             unfinished.begin(asked, *([table] if other is None else [table, other]))
         if prepared is not None:
             prepared(plan, preprocessing)
 
+    sources = {"file": asked.file, "test": asked.test}
     try:
         fitted = fit(
-            table, target, options, test=other, metric=metric, sources=sources, prepared=begin,
+            table, asked.target, asked.options, test=other, metric=asked.metric,
+            sources={name: path for name, path in sources.items() if path}, prepared=begin,
             progress=progress, callbacks=callbacks, saved=saved,
         )  # fmt: skip
     except DivergedError:
