@@ -157,7 +157,9 @@ PROFILE = {
     "nothing": ([], "missing argument 'NETWORK'"),
     "no sizes": (["large"], "NETWORK must be layer sizes such as 784-100-10 or a file"),
     "one size": (["7"], "NETWORK must be layer sizes such as 784-100-10 or a file"),
-    "no file": (["u.safetensors"], "No such file or directory: 'u.safetensors'"),
+    "no file": (["u.safetensors"], "error: there is no file 'u.safetensors'"),
+    "a folder": (["empty"], "error: 'empty' is a directory, not a file"),
+    "a run": (["m"], "error: 'm' is a directory: its network is 'm/network.safetensors'"),
     "no network": (["t.safetensors"], "t.safetensors is not a network file"),
     "batch": (["2-3-1", "--batch-size", "0"], "batch_size must be a whole number from 1 to"),
     "optimizer": (["2-3-1", "--optimizer", "adma"], "unknown optimizer 'adma'"),
@@ -256,6 +258,9 @@ def test_a_bad_prediction_gets_one_line(case, model, folder, capsys):
 def test_a_bad_profile_gets_one_line(case, folder, capsys):
     arguments, expected = PROFILE[case]
     Path("t.safetensors").write_bytes(b"not a network")
+    Path("empty").mkdir()
+    Path("m").mkdir()
+    Path("m/network.safetensors").write_bytes(b"not looked at")
     assert expected in refused(["profile", *arguments], folder, capsys)
 
 

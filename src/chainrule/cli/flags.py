@@ -1,8 +1,7 @@
-"""The flags of a fit, made of the fields of its options and of what their docstring says."""
+"""The flags of a fit, made of the fields of its options and of the words that they carry."""
 
 import functools
 import inspect
-import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
@@ -45,18 +44,28 @@ def given(choices: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def flag_of(name: str) -> str:
+    """How the command line calls an option.
+
+    >>> flag_of("batch_size")
+    '--batch-size'
+    """
+    return "--" + name.replace("_", "-")
+
+
 def _parameter(field: Field[Any]) -> inspect.Parameter:
-    flag = "--" + field.name.replace("_", "-")
+    flag = flag_of(field.name)
     kind: Any = typing.get_type_hints(Options)[field.name]
     default = field.default
     if isinstance(default, tuple):
         kind, default = str, ",".join(map(str, default))
-    names = [f"{flag}/--no-{field.name.replace('_', '-')}"] if kind is bool else [flag]
+    names = [flag]
     if isinstance(default, bool):
-        default = flag if default else names[0].partition("/")[2]
+        off = flag_of(f"no_{field.name}")
+        names, default = [f"{flag}/{off}"], flag if default else off
     option = typer.Option(
         *FURTHER.get(field.name, []), *names, show_default=False,
-        help=f"{_help()[field.name]} [dim]\\[default: {default}][/dim]",
+        help=f"{field.metadata['words']} [dim]\\[default: {default}][/dim]",
         rich_help_panel=field.metadata["group"].capitalize(),
         autocompletion=_completion(field.name),
     )  # fmt: skip
@@ -64,21 +73,6 @@ def _parameter(field: Field[Any]) -> inspect.Parameter:
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None,
         annotation=Annotated[kind | None, option],
     )  # fmt: skip
-
-
-@functools.cache
-def _help() -> dict[str, str]:
-    """What the docstring of the options says of each."""
-    text = inspect.cleandoc(Options.__doc__ or "").partition("Attributes:\n")[2]
-    section = re.match(r"(?:    .*\n|\n)*", text)
-    entries = re.findall(r"^    (\w+): (.*(?:\n {8,}.*)*)", section[0] if section else "", re.M)
-    found = {name: " ".join(words.split()) for name, words in entries}
-    # A value stays as it is written: `auto` is not `Auto`.
-    return {
-        f.name: (words[:1].upper() + words[1:]).replace("``", "")
-        for f in fields(Options)
-        for words in [found.get(f.name, "")]
-    }
 
 
 def _completion(name: str) -> Callable[[str], list[str]] | None:

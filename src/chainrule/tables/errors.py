@@ -1,5 +1,11 @@
 """The one error of this package, and how it quotes what users wrote."""
 
+import re
+
+#: What terminals may obey, ends lines, turns the direction of writing, or is half a character.
+#: Tabs and ends of lines are not among them: CSV quotes the first, JSON escapes both.
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 class TableError(ValueError):
     """A table, or a request about one, that cannot be served; the message is one sentence."""
