@@ -167,6 +167,11 @@ PROFILE = {
     "dtype": (["2-3-1", "--dtype", "int8"], "dtype must be"),
 }
 
+WARMUP = {
+    "an argument": (["all"], "got unexpected extra argument(s) (all)"),
+    "an option": (["--dtype", "float32"], "no such option"),
+}
+
 #: The model, the table, further arguments, and what is said.
 PREDICT = {
     "no model": ("u", GOOD, [], "there is no file 'u'"),
@@ -262,6 +267,13 @@ def test_a_bad_profile_gets_one_line(case, folder, capsys):
     Path("m").mkdir()
     Path("m/network.safetensors").write_bytes(b"not looked at")
     assert expected in refused(["profile", *arguments], folder, capsys)
+
+
+@pytest.mark.parametrize("case", WARMUP)
+def test_a_bad_warmup_gets_one_line_and_compiles_nothing(case, folder, capsys, monkeypatch):
+    monkeypatch.setattr("chainrule.warmup.warmup", lambda *_, **__: pytest.fail("it compiled"))
+    arguments, expected = WARMUP[case]
+    assert expected in refused(["warmup", *arguments], folder, capsys)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The flags of a fit, made of the fields of its options and of the words that they carry."""
 
 import functools
+import importlib
 import inspect
 import typing
 from collections.abc import Callable, Mapping
@@ -9,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from chainrule.tables.options import CLASS_WEIGHTS, SCALINGS, TASKS, Options
+from chainrule.tables.errors import TableError
+from chainrule.tables.options import CLASS_WEIGHTS, LOSSES, SCALINGS, TASKS, Options
 
 FURTHER = {"folds": ["--cv"]}  # other names of a flag
 EVALUATION, OUTPUT, DATA = "Evaluation", "Output", "Data"  # panels of the help
@@ -76,22 +78,44 @@ def _parameter(field: Field[Any]) -> inspect.Parameter:
 
 
 def _completion(name: str) -> Callable[[str], list[str]] | None:
-    """What a shell may complete a value to."""
-    fixed = {"task": TASKS, "scaling": SCALINGS, "class_weight": CLASS_WEIGHTS}
+    """What a shell may complete a value to: the words that a fit takes."""
     known = {
+        "task": TASKS, "scaling": SCALINGS, "class_weight": CLASS_WEIGHTS,
         "activation": "activations.activations", "loss": "losses.losses",
         "optimizer": "optimizers.OPTIMIZERS", "schedule": "schedules.SCHEDULES",
     }  # fmt: skip
-    if name in fixed:
-        return lambda incomplete: [w for w in fixed[name] if w.startswith(incomplete)]
     if name not in known:
         return None
 
     def complete(incomplete: str) -> list[str]:
-        import importlib
-
-        module, registry = known[name].split(".")
-        words = sorted(getattr(importlib.import_module(f"chainrule.{module}"), registry))
-        return [word for word in words if word.startswith(incomplete)]
+        words = known[name]
+        if isinstance(words, str):
+            words = [*(["auto"] if name == "loss" else []), *_registered(words)]
+        return [word for word in words if word.startswith(incomplete) and _taken(name, word)]
 
     return complete
+
+
+def _registered(where: str) -> list[str]:
+    """The names in a registry, which are imported when a shell asks for them."""
+    module, registry = where.split(".")
+    found = getattr(importlib.import_module(f"chainrule.{module}"), registry)
+    return sorted(found.names() if hasattr(found, "names") else found)
+
+
+def _taken(name: str, word: str) -> bool:
+    """Whether there is a fit with this choice: some schedules need more, some losses no table."""
+    choice: dict[str, Any] = {name: word}
+    try:
+        options = Options(**choice)
+    except TableError:
+        return False
+    return name != "loss" or any(_suits(options, task) for task in LOSSES)
+
+
+def _suits(options: Options, task: str) -> bool:
+    try:
+        options.loss_for(task)
+    except TableError:
+        return False
+    return True

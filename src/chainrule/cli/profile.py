@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from chainrule.glass.profile import Profile
     from chainrule.network import Network
 
+EPILOG = """
+Examples:
+
+chainrule profile 784-100-10 --batch-size 200
+
+chainrule profile 20-64-64-1 --loss mse --activation tanh --optimizer adamw
+
+chainrule profile runs/penguins-1/network.safetensors --json
+"""
+
 PIPE_WIDTH = 120  # columns where no terminal says how wide it is
 SHORTEST = 12  # characters of an equation
 FULL_BAR = 6  # characters of a bar for the most expensive instruction
