@@ -117,3 +117,16 @@ def test_checkpoints_of_a_data_frame_are_refused_as_nothing_could_go_on(
 def test_epochs_between_checkpoints_are_a_whole_number(every, counts):
     with pytest.raises(TableError, match="checkpoint_every must be a whole number of at least 0"):
         fit_table(counts, "n", checkpoint_every=every)
+
+
+@pytest.mark.parametrize("data", ["t.csv", "frame"])
+def test_more_folds_than_rows_are_refused_before_any_work(data, counts, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    counts.loc[:4, "n"] = np.nan  # rows without a target are of no fold
+    counts.to_csv("t.csv", index=False)
+    table = counts if data == "frame" else data
+    for module in ("planning.read_column", "fitting.Preprocessing"):
+        monkeypatch.setattr(f"chainrule.tables.{module}", None)
+    with pytest.raises(TableError, match="55 rows with a target cannot make 56 folds"):
+        fit_table(table, "n", Options(folds=56), checkpoint_every=0 if data == "frame" else 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]

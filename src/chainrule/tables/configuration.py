@@ -1,6 +1,5 @@
 """What a fit was asked for, as a TOML file that can be written, read and run again."""
 
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -8,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chainrule.tables.errors import TableError, quoted
+from chainrule.tables.errors import TableError, nearest, quoted
 from chainrule.tables.options import Options
 
 NAME = "fit.toml"
@@ -123,11 +122,8 @@ def read_configuration(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _check_known(key: str, name: str) -> None:
     known = [*ASKED, *Options.names()]
-    if key in known:
-        return
-    near = difflib.get_close_matches(key.replace("-", "_").lower(), known, n=1)
-    guess = f"did you mean {quoted(near[0])}?" if near else f"there are {', '.join(known)}"
-    raise TableError(f"{name} has an unknown key {quoted(key)}: {guess}")
+    if key not in known:
+        raise TableError(f"{name} has an unknown key {quoted(key)}: {nearest(key, known)}")
 
 
 def _relative_to(folder: Path, path: str | None) -> str | None:

@@ -108,7 +108,7 @@ def table_model(data: Any, target: str, **options: Any) -> TableModel:
     >>> bool(abs(model.predict(frame.head(1)).values[0] - frame["price"][0]) < 1.5)
     True
     """
-    fitted = fit(table_of(data), target, Options(**options))
+    fitted = fit(table_of(data), target, Options.of(options))
     about = dict(fitted.model.about) | {"evaluation": fitted.evaluation.to_dict()}
     return replace(fitted.model, about=about)
 
@@ -143,7 +143,9 @@ def fit_table(
         KeyboardInterrupt: for Ctrl-C in a cross-validation, where nothing is written, or with
             checkpoints, which stay.
     """
-    options = options or Options()
+    options = Options() if options is None else options
+    if not isinstance(options, Options):
+        raise TableError(f"options must be Options, not {type(options).__name__}")
     paths = [None if one is None else _path_of(one) for one in (data, test)]
     check_checkpoints(checkpoint_every, options)
     if checkpoint_every and "" in paths:

@@ -76,7 +76,7 @@ class Predictions:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TableModel:
     """Networks and all that stands between them and a table.
 
@@ -93,6 +93,11 @@ class TableModel:
     networks: tuple[Network, ...]
     dropped: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        columns = counted(len(self.features), "column")
+        networks = counted(len(self.networks), "network")
+        return f"TableModel({quoted(self.goal.name)}, {self.goal.task}, {columns}, {networks})"
 
     @property
     def features(self) -> tuple[Reading, ...]:

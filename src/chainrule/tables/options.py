@@ -1,12 +1,12 @@
 """What can be chosen about a fit, checked before any work is done."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from chainrule.checks import real_number
-from chainrule.tables.errors import TableError, quoted
+from chainrule.tables.errors import TableError, nearest, quoted
 
 # The command line makes its flags of the fields below, and its help shall be there at once: what is
 # slow to import waits until it is needed.
@@ -213,6 +213,18 @@ class Options:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"hidden": list(self.hidden)}
+
+    @classmethod
+    def of(cls, choices: Mapping[str, Any]) -> "Options":
+        """The options with these choices by name.
+
+        Raises:
+            TableError: for one that there is not, with the nearest that there is.
+        """
+        for name in choices:
+            if name not in cls.names():
+                raise TableError(f"there is no option {quoted(name)}: {nearest(name, cls.names())}")
+        return cls(**choices)
 
     @classmethod
     def names(cls) -> list[str]:

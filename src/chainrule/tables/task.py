@@ -58,6 +58,9 @@ def read_target(table: Table, name: str, task: str = "auto") -> Target:
     """
     if task not in TASKS:
         raise TableError(f"unknown task {quoted(task)}; there are {', '.join(TASKS)}")
+    if not isinstance(name, str):
+        such = f": did you mean {quoted(name)}?" if str(name) in table.cells else ""
+        raise TableError(f"the target is the name of a column, a text, not {_kind(name)}{such}")
     if name not in table.cells:
         raise TableError(no_column(table, name))
     cells = table.cells[name]
@@ -179,6 +182,10 @@ def _refuse_words(table: Table, name: str, read: Numbers) -> None:
 
 def _plain(value: str | float) -> str | int | float:
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _kind(value: object) -> str:
+    return repr(value) if isinstance(value, int | float | None) else type(value).__name__
 
 
 def no_column(table: Table, name: str) -> str:
