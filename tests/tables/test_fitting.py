@@ -8,6 +8,7 @@ import pytest
 
 import chainrule
 from chainrule.cli.main import run
+from chainrule.report import write_report
 from chainrule.tables.errors import TableError
 from chainrule.tables.fitting import fit, fit_table
 from chainrule.tables.model import Predictions
@@ -52,11 +53,12 @@ def test_rows_of_a_test_that_overflow_leave_the_run_and_no_errors(
     far.to_csv("far.csv", index=False)
     flags = ["--loss", "poisson", "--epochs", "10", "--hidden", "", "--learning-rate", "0.02"]
     assert run(["fit", "t.csv", "--target", "n", *flags, "--test", "far.csv", "--out", "m"]) == 0
-    many = "1 prediction is" if len(rows) == 1 else "4 predictions are"
-    assert f"{many} not finite: rows too far from the training rows" in capsys.readouterr().out
+    told = "1 prediction overflows" if len(rows) == 1 else "4 predictions overflow"
+    told += ", too far from the training rows, so that the errors have no figures"
+    assert told in capsys.readouterr().out
     saved = json.loads((tmp_path / "m/evaluation.json").read_text())
     assert saved["figures"] == {"rmse": None, "mae": None, "r2": None}
-    assert f"There are no figures: {many} not finite" in (tmp_path / "m/report.html").read_text()
+    assert told in (tmp_path / "m/report.html").read_text()
 
 
 @pytest.mark.parametrize("choices", [{"test_share": 0.1}, {"folds": 3}])
@@ -69,6 +71,8 @@ def test_rows_held_out_that_overflow_are_no_divergence(counts, choices, tmp_path
     run = fit_table(counts, "n", Options(**COUNTS, **choices), out="run")
     assert run.fitted.evaluation.infinite == 1
     assert run.fitted.evaluation.figures["rmse"] is None
+    page = write_report(run.fitted, tmp_path / "report.html", "chainrule fit").read_text()
+    assert "1 prediction overflows" in page
 
 
 @pytest.mark.parametrize("choices", [{}, {"folds": 3}, {"test": True}])

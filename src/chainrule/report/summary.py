@@ -105,7 +105,7 @@ def warnings_of(fitted: Fitted) -> list[str]:
         )
     first = next(iter(evaluation.figures))
     if evaluation.infinite:
-        found.append(f"There are no figures: {without_errors(evaluation)}.")
+        found.append(f"{without_errors(evaluation)}.")
     elif not evaluation.better(first):
         found.append(
             f"By its {FIGURES[first][0]} the model is no better than the simplest guess: the "

@@ -100,8 +100,8 @@ def check_figure(name: str, classes: bool) -> None:
 
 def without_errors(evaluation: Evaluation) -> str:
     """Why there are no figures of errors, in a sentence."""
-    count = counted(evaluation.infinite, "prediction is", "predictions are")
-    return f"{count} not finite: rows too far from the training rows to say how far off"
+    which = counted(evaluation.infinite, "prediction overflows", "predictions overflow")
+    return f"{which}, too far from the training rows, so that the errors have no figures"
 
 
 def evaluate(
