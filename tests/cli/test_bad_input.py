@@ -112,6 +112,18 @@ OPTIONS = {
     "schedule": (["--schedule", "cos"], "unknown schedule 'cos'; there are"),
     "loss": (["--loss", "hinges"], "unknown loss 'hinges'"),
     "loss of numbers": (["--loss", "mse"], "the loss 'mse' does not suit a binary task"),
+    "loss of one output": (
+        ["--task", "multiclass", "--loss", "focal"],
+        "the loss 'focal' does not suit a multiclass task",
+    ),
+    "weights of numbers": (
+        ["--task", "regression", "--class-weight", "balanced"],
+        "class_weight 'balanced' is for classes, and the task is a regression",
+    ),
+    "smoothing of numbers": (
+        ["--task", "regression", "--label-smoothing", "0.1"],
+        "label_smoothing is for losses of probabilities, and the loss of this regression task",
+    ),
     "scaling": (["--scaling", "log"], "unknown scaling 'log'; there are standard, robust"),
     "weights": (["--class-weight", "even"], "unknown class_weight 'even'; there are none, bal"),
     "one fold": (["--cv", "1"], "folds must be 0 for none, or at least 2, not 1"),
@@ -131,6 +143,11 @@ OPTIONS = {
     "task": (["--task", "guess"], "unknown task 'guess'; there are auto, binary, multiclass"),
     "out is a file": (["--out", "t.csv"], "'t.csv' exists and is not a directory"),
     "out below a file": (["--out", "t.csv/deeper/run"], "cannot be written: Not a directory"),
+    "out as what is unfinished": (["--out", "z.unfinished"], "give the run another name"),
+    "checkpoints there": (
+        ["--out", "z.unfinished", "--checkpoint-every", "1"],
+        "'z.unfinished' is what the unfinished fit of another place is called",
+    ),
     "out in use": (["--out", "."], "the directory '.' exists and is not empty"),
 }
 
@@ -140,12 +157,19 @@ PROFILE = {
     "nothing": ([], "missing argument 'NETWORK'"),
     "no sizes": (["large"], "NETWORK must be layer sizes such as 784-100-10 or a file"),
     "one size": (["7"], "NETWORK must be layer sizes such as 784-100-10 or a file"),
-    "no file": (["u.safetensors"], "No such file or directory: 'u.safetensors'"),
+    "no file": (["u.safetensors"], "error: there is no file 'u.safetensors'"),
+    "a folder": (["empty"], "error: 'empty' is a directory, not a file"),
+    "a run": (["m"], "error: 'm' is a directory: its network is 'm/network.safetensors'"),
     "no network": (["t.safetensors"], "t.safetensors is not a network file"),
     "batch": (["2-3-1", "--batch-size", "0"], "batch_size must be a whole number from 1 to"),
     "optimizer": (["2-3-1", "--optimizer", "adma"], "unknown optimizer 'adma'"),
     "loss": (["2-3-1", "--loss", "none"], "unknown loss 'none'"),
     "dtype": (["2-3-1", "--dtype", "int8"], "dtype must be"),
+}
+
+WARMUP = {
+    "an argument": (["all"], "got unexpected extra argument(s) (all)"),
+    "an option": (["--dtype", "float32"], "no such option"),
 }
 
 #: The model, the table, further arguments, and what is said.
@@ -239,7 +263,17 @@ def test_a_bad_prediction_gets_one_line(case, model, folder, capsys):
 def test_a_bad_profile_gets_one_line(case, folder, capsys):
     arguments, expected = PROFILE[case]
     Path("t.safetensors").write_bytes(b"not a network")
+    Path("empty").mkdir()
+    Path("m").mkdir()
+    Path("m/network.safetensors").write_bytes(b"not looked at")
     assert expected in refused(["profile", *arguments], folder, capsys)
+
+
+@pytest.mark.parametrize("case", WARMUP)
+def test_a_bad_warmup_gets_one_line_and_compiles_nothing(case, folder, capsys, monkeypatch):
+    monkeypatch.setattr("chainrule.warmup.warmup", lambda *_, **__: pytest.fail("it compiled"))
+    arguments, expected = WARMUP[case]
+    assert expected in refused(["warmup", *arguments], folder, capsys)
 
 
 @pytest.mark.parametrize(

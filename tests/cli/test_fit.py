@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -204,11 +205,15 @@ def test_quiet_prints_the_place_alone(capsys):
     assert capsys.readouterr() == ("runs/penguins-1\n", "")
 
 
-def test_each_option_is_a_flag_with_its_help(capsys):
+def test_each_option_is_a_flag_with_its_help(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     assert run(["fit", "--help"]) == 0
     said = capsys.readouterr().out
-    for name in Options.names():
-        assert f"--{name.replace('_', '-')}" in said
+    plain = " ".join(said.replace("│", " ").split())
+    for field in fields(Options):
+        assert f"--{field.name.replace('_', '-')}" in said
+        assert field.metadata["words"] in plain
+        assert f"{field.name}: {field.metadata['words']}" in Options.__doc__
     for words in ("Network", "Regularisation", "Evaluation", "default: 64,64", "Examples:"):
         assert words in said
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from chainrule.cli.complaints import as_json
 from chainrule.cli.main import run
 from chainrule.tables.answers import harmless
 
@@ -76,8 +77,14 @@ def test_a_megabyte_in_a_cell_of_csv_is_refused_in_one_line(capsys):
         ("=1", "'=1"), ("+1", "+1"), ("+a", "'+a"), ("-1.5e3", "-1.5e3"), ("-1,5", "-1,5"),
         ("-1+1", "'-1+1"), ("@a", "'@a"), (" =a", "' =a"), ("\t1", "'\t1"), ("＝a", "'＝a"),
         ("a=b", "a=b"), ("", ""), ("-", "'-"), ("a\nb", "a\nb"), ("\ra", "'\\ra"),
-        ("-2024-01-01", "'-2024-01-01"),
+        ("-2024-01-01", "'-2024-01-01"), ("a\u2028b", "a\\u2028b"), ("a\tb", "a\tb"),
     ],
 )  # fmt: skip
 def test_only_texts_that_could_be_formulas_are_marked(text, cell):
     assert harmless(text) == cell
+
+
+@pytest.mark.parametrize("codes", [range(ord("]"), 0x3000), [0xD800, 0xDFFF, 0xFEFF]])
+def test_csv_and_json_escape_the_same_characters(codes):
+    texts = [f"a{chr(code)}" for code in codes]
+    assert [harmless(text) == text for text in texts] == [as_json(t) == f'"{t}"' for t in texts]

@@ -80,6 +80,7 @@ REFUSED = {
     "zero": (["20-0-1"], "units of Dense must be a whole number from 1"),
     "huge": (["20-9999999999-1"], "units of Dense must be a whole number from 1"),
     "no file": (["nothing.safetensors"], "nothing.safetensors"),
+    "a circle": (["circle.safetensors"], "'circle.safetensors' cannot be read: Too many levels"),
     "no network": (["bad.safetensors"], "is not a network file"),
     "file and loss": (["bad.safetensors", "--loss", "mse"], "--activation and --loss are for"),
     "loss": (["2-1", "--loss", "nix"], "unknown loss 'nix'; there are"),
@@ -97,6 +98,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_bad_arguments_get_one_line(case, tmp_path, capsys):
     (tmp_path / "bad.safetensors").write_bytes(b"no network")
+    (tmp_path / "circle.safetensors").symlink_to("circle.safetensors")
     arguments, words = REFUSED[case]
     assert run(["profile", *arguments]) == 2
     printed = capsys.readouterr()

@@ -27,6 +27,17 @@ def path(tmp_path):
     return tmp_path / "net.safetensors"
 
 
+def test_arguments_of_saving_that_are_swapped_or_others_get_a_sentence(path):
+    for arguments, expected in (
+        ((path, network()), "save takes the network first, and then the path"),
+        ((cr.MLPClassifier(), path), "save takes a Network, not MLPClassifier"),
+        ((network(), None), "the path must be a text or a path, not NoneType"),
+    ):
+        with pytest.raises(ValueError, match=f"^{expected}$"):
+            cr.save(*arguments)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("dtype", [None, "float32", "float64"])
 def test_a_network_comes_back_bit_for_bit(dtype, path, rng):
     net = network(dtype=dtype)

@@ -1,10 +1,13 @@
 """How cells and columns are understood, each with its reason."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from chainrule.tables import columns
 from chainrule.tables.cells import date_like, numbers
-from chainrule.tables.columns import read_column
+from chainrule.tables.columns import Reading, read_column
+from chainrule.tables.errors import TableError
 
 
 def cells(*texts):
@@ -109,3 +112,20 @@ def test_dates_are_told_from_what_looks_like_them():
     assert date_like(cells("2024-01-31 10:15", "2024/2/1", "1/2/24"))
     assert not date_like(cells("1-2", "2024", "10:15"))
     assert not date_like(cells())
+
+
+def test_a_column_known_to_be_text_is_not_read_as_numbers(monkeypatch):
+    monkeypatch.setattr(columns, "numbers", None)
+    read = read_column("a", cells("1", "2", "1", "2"), np.arange(2, 6), as_text=True)
+    assert (read.kind, read.detail) == ("text", "2 categories")
+
+
+@pytest.mark.parametrize("strange", ["2024-02-30", "soon", "1.2.2024"])
+def test_a_wrong_date_among_later_ones_is_named_after_one_reading(strange, monkeypatch):
+    read = []
+    to_datetime = pd.to_datetime
+    monkeypatch.setattr(pd, "to_datetime", lambda *a, **k: read.append(1) or to_datetime(*a, **k))
+    later = cells(*["2024-01-31"] * 20, "", strange, strange)
+    with pytest.raises(TableError, match=f"column 'day', line 23: '{strange}' is not a date"):
+        Reading("day", "date", "ISO8601").values(later, np.arange(2, 25))
+    assert len(read) == 1

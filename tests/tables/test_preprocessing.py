@@ -1,8 +1,10 @@
 """Columns into inputs: by the training rows alone, and steady on what those did not hold."""
 
 import numpy as np
+import pytest
 
 from chainrule.tables.columns import read_column
+from chainrule.tables.errors import TableError
 from chainrule.tables.preprocessing import MOST_LEVELS, Preprocessing
 
 
@@ -78,10 +80,29 @@ def test_the_limit_of_one_hot_decides_and_each_treatment_is_told():
     one_hot = Preprocessing.fitted(read, np.arange(12))
     assert one_hot.treatments() == {
         "a": "one-hot, 3 levels", "b": "z-scores; gaps marked",
-        "c": "1 and 0",
+        "c": "1 and 0, z-scores",
     }  # fmt: skip
     embedded = Preprocessing.fitted(read, np.arange(12), one_hot=2)
-    assert embedded.treatments()["a"] == "embedded: 4 levels as vectors of 3"
+    assert embedded.treatments()["a"] == "embedded, 3 levels as vectors of 3"
+
+
+def test_yes_and_no_are_scaled_as_the_treatment_says():
+    read = columns(a=["yes", "no", "no", "no"])
+    prepared = Preprocessing.fitted(read, np.arange(4), scaling="robust")
+    assert prepared.treatments() == {"a": "1 and 0, robust scale"}
+    assert inputs_of(prepared, read, np.arange(4))[:, 0].tolist() == [4, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "other", [["1", "2"] * 7, ["x", "y"] * 7, ["2024-02-01", "2024-02-02"] * 7]
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_column_that_is_called_as_a_part_of_a_date_is_refused(other, order):
+    days = [f"2024-01-{k:02}" for k in range(1, 15)]
+    texts = {"when": days, "when: sin of the year": other}
+    read = columns(**dict(list(texts.items())[::order]))
+    with pytest.raises(TableError, match="'when: sin of the year' has the name of a part"):
+        Preprocessing.fitted(read, np.arange(14))
 
 
 def test_dates_are_days_and_points_on_circles():

@@ -1,21 +1,24 @@
 """What the target makes of a table, and which rows are held out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from chainrule.tables import task
 from chainrule.tables.errors import TableError
 from chainrule.tables.reading import Table
 from chainrule.tables.splitting import hold_out
-from chainrule.tables.task import read_target
+from chainrule.tables.task import read_later_target, read_target
 
 
-def table(texts):
+def table(texts, delimiter=","):
     cells = np.array([str(text) for text in texts], dtype=object)
-    return Table("t.csv", ",", {"y": cells}, np.arange(2, len(cells) + 2))
+    return Table("t.csv", delimiter, {"y": cells}, np.arange(2, len(cells) + 2))
 
 
 @pytest.mark.parametrize(
-    ("texts", "task", "classes"),
+    ("texts", "expected", "classes"),
     [
         (["no", "yes"] * 9, "binary", ("no", "yes")),
         (["TRUE", "FALSE", "NA"], "binary", ("FALSE", "TRUE")),
@@ -30,9 +33,9 @@ def table(texts):
         (["1,000", "2,500.5", "7"], "regression", ()),
     ],
 )
-def test_the_task_follows_from_the_target(texts, task, classes):
+def test_the_task_follows_from_the_target(texts, expected, classes):
     target = read_target(table(texts), "y")
-    assert target.task == task
+    assert target.task == expected
     assert target.classes == classes
     assert len(target.values) == target.rows.sum()
 
@@ -52,6 +55,27 @@ def test_rows_without_a_target_are_left_out():
 
 def test_none_is_a_class_like_any_other():
     assert read_target(table(["none", "mild", "severe"] * 5), "y").classes[1] == "none"
+
+
+@pytest.mark.parametrize(
+    ("texts", "later", "values"),
+    [
+        (["1.234,5", "7,25", "0,5"] * 9, ["1.234", "2.500"], [1234, 2500]),
+        (["1,234,567", "2,500.5", "7"] * 9, ["1,234", "2"], [1234, 2]),
+        (["1,5", "2,5"] * 9, ["2,5", "NA", "1,5"], [1, 0]),
+    ],
+)
+def test_a_later_target_is_read_in_the_style_of_the_first(texts, later, values):
+    target = read_target(table(texts, ";"), "y")
+    assert read_later_target(table(later, ";"), target)[1].tolist() == values
+
+
+def test_a_target_known_to_be_text_is_not_read_as_numbers(monkeypatch):
+    monkeypatch.setattr(task, "numbers", None)
+    texts = replace(table([1, 2, "NA", 3] * 9), texts=frozenset({"y"}))
+    target = read_target(texts, "y")
+    assert (target.task, target.classes) == ("multiclass", ("1", "2", "3"))
+    assert target.rows.sum() == 27
 
 
 def test_each_class_is_held_out_by_the_share():

@@ -4,19 +4,14 @@ from typing import Annotated
 
 import typer
 
-from chainrule.cli.export import export
-from chainrule.cli.fit import EPILOG, fit
-from chainrule.cli.predict import EPILOG as PREDICT_EPILOG
-from chainrule.cli.predict import predict
-from chainrule.cli.profile import profile
-from chainrule.cli.warmup import warmup
+from chainrule.cli import export, fit, predict, profile, warmup
 
 app = typer.Typer(pretty_exceptions_enable=False)
-app.command(epilog=EPILOG)(fit)
-app.command(epilog=PREDICT_EPILOG)(predict)
-app.command()(export)
-app.command()(profile)
-app.command()(warmup)
+app.command(epilog=fit.EPILOG)(fit.fit)
+app.command(epilog=predict.EPILOG)(predict.predict)
+app.command(epilog=export.EPILOG)(export.export)
+app.command(epilog=profile.EPILOG)(profile.profile)
+app.command(epilog=warmup.EPILOG)(warmup.warmup)
 
 
 def _version(wanted: bool) -> None:

@@ -4,9 +4,10 @@ Exit codes: 0, 2 for what the user can mend, 130 when interrupted.
 """
 
 import json
-import re
 import sys
 from typing import Any
+
+from chainrule.tables.errors import STEERING
 
 MISTAKE = 2
 INTERRUPTED = 130
@@ -34,10 +35,6 @@ def shown(words: str, longest: int = 60) -> str:
     'aaaa…'
     """
     return printable(words if len(words) <= longest else words[: longest - 1] + "…")
-
-
-#: Characters that JSON allows and terminals may obey, and halves of a character.
-STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def as_json(data: Any) -> str:

@@ -8,6 +8,16 @@ import typer
 
 from chainrule.cli.complaints import complain, printable
 
+EPILOG = """
+Examples:
+
+chainrule export runs/penguins-1 --table penguins.csv
+
+chainrule export runs/penguins-1 --format torch --out penguins-torch
+
+chainrule export network.safetensors --out network.onnx
+"""
+
 
 class Format(StrEnum):
     """What a model can be written as."""
@@ -48,8 +58,6 @@ def export(
 
     Of a table's model, onnx holds everything from the columns to labels or
     numbers; torch holds the networks, which take prepared inputs.
-
-    Example: chainrule export runs/penguins-1 --table penguins.csv
     """
     from chainrule.export.loading import load_any
     from chainrule.export.onnx_files import export_onnx

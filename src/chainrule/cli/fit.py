@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chainrule.cli.complaints import INTERRUPTED, as_json, complain
-from chainrule.cli.flags import DATA, EVALUATION, OUTPUT, given, with_flags
+from chainrule.cli.flags import DATA, EVALUATION, OUTPUT, flag_of, given, with_flags
 from chainrule.tables.errors import TableError
 
 if TYPE_CHECKING:
@@ -167,15 +167,11 @@ def _resumed(
     from chainrule.tables.fitting import resume_table
 
     if flags or config:
-        which = "--config" if config else "FILE" if "file" in flags else _flag(next(iter(flags)))
+        which = "--config" if config else "FILE" if "file" in flags else flag_of(next(iter(flags)))
         raise TableError(
             f"--resume goes on with the choices of the fit that was begun: give no {which}"
         )
     return resume_table(place, **how)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _write_report(run: "Run") -> None:

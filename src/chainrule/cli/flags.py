@@ -1,8 +1,8 @@
-"""The flags of a fit, made of the fields of its options and of what their docstring says."""
+"""The flags of a fit, made of the fields of its options and of the words that they carry."""
 
 import functools
+import importlib
 import inspect
-import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from chainrule.tables.options import CLASS_WEIGHTS, SCALINGS, TASKS, Options
+from chainrule.tables.errors import TableError
+from chainrule.tables.options import CLASS_WEIGHTS, LOSSES, SCALINGS, TASKS, Options
 
 FURTHER = {"folds": ["--cv"]}  # other names of a flag
 EVALUATION, OUTPUT, DATA = "Evaluation", "Output", "Data"  # panels of the help
@@ -45,18 +46,28 @@ def given(choices: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def flag_of(name: str) -> str:
+    """How the command line calls an option.
+
+    >>> flag_of("batch_size")
+    '--batch-size'
+    """
+    return "--" + name.replace("_", "-")
+
+
 def _parameter(field: Field[Any]) -> inspect.Parameter:
-    flag = "--" + field.name.replace("_", "-")
+    flag = flag_of(field.name)
     kind: Any = typing.get_type_hints(Options)[field.name]
     default = field.default
     if isinstance(default, tuple):
         kind, default = str, ",".join(map(str, default))
-    names = [f"{flag}/--no-{field.name.replace('_', '-')}"] if kind is bool else [flag]
+    names = [flag]
     if isinstance(default, bool):
-        default = flag if default else names[0].partition("/")[2]
+        off = flag_of(f"no_{field.name}")
+        names, default = [f"{flag}/{off}"], flag if default else off
     option = typer.Option(
         *FURTHER.get(field.name, []), *names, show_default=False,
-        help=f"{_help()[field.name]} [dim]\\[default: {default}][/dim]",
+        help=f"{field.metadata['words']} [dim]\\[default: {default}][/dim]",
         rich_help_panel=field.metadata["group"].capitalize(),
         autocompletion=_completion(field.name),
     )  # fmt: skip
@@ -66,38 +77,45 @@ def _parameter(field: Field[Any]) -> inspect.Parameter:
     )  # fmt: skip
 
 
-@functools.cache
-def _help() -> dict[str, str]:
-    """What the docstring of the options says of each."""
-    text = inspect.cleandoc(Options.__doc__ or "").partition("Attributes:\n")[2]
-    section = re.match(r"(?:    .*\n|\n)*", text)
-    entries = re.findall(r"^    (\w+): (.*(?:\n {8,}.*)*)", section[0] if section else "", re.M)
-    found = {name: " ".join(words.split()) for name, words in entries}
-    # A value stays as it is written: `auto` is not `Auto`.
-    return {
-        f.name: (words[:1].upper() + words[1:]).replace("``", "")
-        for f in fields(Options)
-        for words in [found.get(f.name, "")]
-    }
-
-
 def _completion(name: str) -> Callable[[str], list[str]] | None:
-    """What a shell may complete a value to."""
-    fixed = {"task": TASKS, "scaling": SCALINGS, "class_weight": CLASS_WEIGHTS}
+    """What a shell may complete a value to: the words that a fit takes."""
     known = {
+        "task": TASKS, "scaling": SCALINGS, "class_weight": CLASS_WEIGHTS,
         "activation": "activations.activations", "loss": "losses.losses",
         "optimizer": "optimizers.OPTIMIZERS", "schedule": "schedules.SCHEDULES",
     }  # fmt: skip
-    if name in fixed:
-        return lambda incomplete: [w for w in fixed[name] if w.startswith(incomplete)]
     if name not in known:
         return None
 
     def complete(incomplete: str) -> list[str]:
-        import importlib
-
-        module, registry = known[name].split(".")
-        words = sorted(getattr(importlib.import_module(f"chainrule.{module}"), registry))
-        return [word for word in words if word.startswith(incomplete)]
+        words = known[name]
+        if isinstance(words, str):
+            words = [*(["auto"] if name == "loss" else []), *_registered(words)]
+        return [word for word in words if word.startswith(incomplete) and _taken(name, word)]
 
     return complete
+
+
+def _registered(where: str) -> list[str]:
+    """The names in a registry, which are imported when a shell asks for them."""
+    module, registry = where.split(".")
+    found = getattr(importlib.import_module(f"chainrule.{module}"), registry)
+    return sorted(found.names() if hasattr(found, "names") else found)
+
+
+def _taken(name: str, word: str) -> bool:
+    """Whether there is a fit with this choice: some schedules need more, some losses no table."""
+    choice: dict[str, Any] = {name: word}
+    try:
+        options = Options(**choice)
+    except TableError:
+        return False
+    return name != "loss" or any(_suits(options, task) for task in LOSSES)
+
+
+def _suits(options: Options, task: str) -> bool:
+    try:
+        options.loss_for(task)
+    except TableError:
+        return False
+    return True

@@ -22,14 +22,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = run(sys.argv[1:] if arguments is None else arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is where it was closed before the start
+            sys.stdout.flush()
     except KeyboardInterrupt:
         code = complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
         code = 1
-        with contextlib.suppress(OSError):  # else Python complains of it when it exits
-            sys.stdout.close()
+        _close_output()
+    except OSError as error:
+        if error.filename is not None:  # a file's, and not that of what was printed
+            raise
+        code = complain(f"standard output cannot be written: {error.strerror or error}")
+        _close_output()
     sys.exit(code)
+
+
+def _close_output() -> None:
+    """Give up what was not written, or Python complains of it when it exits."""
+    with contextlib.suppress(OSError):
+        sys.stdout.close()
 
 
 def run(arguments: Sequence[str]) -> int:

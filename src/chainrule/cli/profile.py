@@ -1,17 +1,27 @@
 """``chainrule profile``: what a training step costs, an instruction a line."""
 
-import json
 import math
+import os
 import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chainrule.cli.complaints import complain
+from chainrule.cli.complaints import as_json, complain
 
 if TYPE_CHECKING:
     from chainrule.glass.profile import Profile
     from chainrule.network import Network
+
+EPILOG = """
+Examples:
+
+chainrule profile 784-100-10 --batch-size 200
+
+chainrule profile 20-64-64-1 --loss mse --activation tanh --optimizer adamw
+
+chainrule profile runs/penguins-1/network.safetensors --json
+"""
 
 PIPE_WIDTH = 120  # columns where no terminal says how wide it is
 SHORTEST = 12  # characters of an equation
@@ -48,7 +58,7 @@ def profile(
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
 ) -> None:
     """Measure a training step, instruction by instruction, on random data.
 
@@ -58,10 +68,10 @@ def profile(
 
     try:
         found = measure(_network(network, activation, loss, dtype), batch_size, optimizer=optimizer)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise typer.Exit(complain(str(error))) from None
-    if as_json:
-        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
+    if json:
+        typer.echo(as_json(found.to_dict()))
     else:
         _show(found)
 
@@ -70,6 +80,10 @@ def _network(what: str, activation: str | None, loss: str | None, dtype: str | N
     if re.fullmatch(r"[0-9]+(-[0-9]+)+", what):
         sizes = [int(size) for size in what.split("-")]
         return _of_sizes(sizes, activation or "relu", loss, dtype)
+    if os.path.isdir(what):
+        within = os.path.join(what, "network.safetensors")
+        rest = f": its network is {within!r}" if os.path.isfile(within) else ", not a file"
+        raise ValueError(f"{what!r} is a directory{rest}")
     if not what.endswith(".safetensors"):
         raise ValueError(
             f"NETWORK must be layer sizes such as 784-100-10 or a file *.safetensors, not {what!r}"
@@ -78,7 +92,12 @@ def _network(what: str, activation: str | None, loss: str | None, dtype: str | N
         raise ValueError("--activation and --loss are for layer sizes: a saved network has its own")
     from chainrule.storage.networks import load
 
-    network = load(what)
+    try:
+        network = load(what)
+    except FileNotFoundError:
+        raise ValueError(f"there is no file {what!r}") from None
+    except OSError as error:
+        raise ValueError(f"{what!r} cannot be read: {error.strerror or error}") from None
     if dtype is not None:
         network.use_dtype(dtype)
     return network

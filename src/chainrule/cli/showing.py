@@ -11,7 +11,7 @@ from rich.text import Text
 
 from chainrule.cli.complaints import printable, shown
 from chainrule.tables.errors import counted
-from chainrule.tables.evaluation import Evaluation, figures_of
+from chainrule.tables.evaluation import Evaluation, figures_of, without_errors
 from chainrule.tables.fitting import Run
 from chainrule.tables.planning import Plan
 from chainrule.tables.preprocessing import Preprocessing
@@ -57,7 +57,9 @@ def show_run(run: Run) -> None:
     _show_figures(console, evaluation, plan)
     if evaluation.confusion is not None:
         _show_confusion(console, evaluation)
-    if not evaluation.better(plan.metric):
+    if evaluation.infinite:
+        say(console, "note", without_errors(evaluation))
+    elif not evaluation.better(plan.metric):
         say(console, "note", f"by {_name(plan.metric)} the model is no better than that guess")
     say(console, "saved", str(run.path))
 

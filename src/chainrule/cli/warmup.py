@@ -2,6 +2,14 @@
 
 import typer
 
+EPILOG = """
+Examples:
+
+chainrule warmup
+
+CHAINRULE_CACHE=/opt/kernels chainrule warmup
+"""
+
 
 def warmup() -> None:
     """Compile all kernels for this machine, so that no training waits for it.

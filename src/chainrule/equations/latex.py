@@ -75,6 +75,8 @@ def latex(box: Box) -> str:
             return f"{inner}^{{{latex(box.exponent)}}}"
         case Root():
             return rf"\sqrt{{{latex(box.inner)}}}"
+        case Bracketed(Cases() as cases):  # its brace is bracket enough
+            return latex(cases)
         case Bracketed():
             left, right = PAIRS[box.pair]
             return rf"\left{left}{latex(box.inner)}\right{right}"

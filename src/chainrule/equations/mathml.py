@@ -55,6 +55,8 @@ def written(box: Box) -> str:
             return f"<msup>{written(box.base)}{written(box.exponent)}</msup>"
         case Root():
             return f"<msqrt>{written(box.inner)}</msqrt>"
+        case Bracketed(Cases() as cases):
+            return _bracketed(_in_line(cases), box.pair)
         case Bracketed():
             return _bracketed(written(box.inner), box.pair)
         case Call():
@@ -70,7 +72,7 @@ def written(box: Box) -> str:
         case Cases():
             rows = tuple(
                 (written(value), "<mtext>otherwise</mtext>" if at is None
-                 else f"<mrow><mtext>if </mtext>{written(at)}</mrow>")
+                 else f"<mrow><mtext>if&#160;</mtext>{written(at)}</mrow>")
                 for value, at in box.rows
             )  # fmt: skip
             return f"<mrow><mo>{{</mo>{_table(rows)}</mrow>"
@@ -79,6 +81,15 @@ def written(box: Box) -> str:
 
 def _bracketed(inner: str, pair: str = "()") -> str:
     return f"<mrow><mo>{pair[0]}</mo>{inner}<mo>{pair[1]}</mo></mrow>"
+
+
+def _in_line(box: Cases) -> str:
+    """Cases that are part of something larger: 1 if z > 0 else 0."""
+    parts = []
+    for value, at in box.rows:
+        condition = "" if at is None else f"<mtext>&#160;if&#160;</mtext>{written(at)}"
+        parts.append(f"{written(value)}{condition}")
+    return "<mtext>&#160;else&#160;</mtext>".join(parts)
 
 
 def _matrix(inner: str) -> str:

@@ -51,6 +51,8 @@ def typst(box: Box) -> str:
             return f"attach({typst(box.base)}, t: {typst(box.exponent)})"
         case Root():
             return f"sqrt({typst(box.inner)})"
+        case Bracketed(Cases() as cases):  # its brace is bracket enough
+            return typst(cases)
         case Bracketed():
             left, right = (f"\\{side}" if side in "()[]" else side for side in box.pair)
             return f"lr({left} {typst(box.inner)} {right})"

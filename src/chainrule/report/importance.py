@@ -119,11 +119,15 @@ def _size(fitted: Fitted, rows: int) -> tuple[int, int]:
 
 
 def _error(fitted: Fitted, inputs: np.ndarray, true: np.ndarray) -> float:
-    """The share of wrong labels, or the root mean square error; true are labels or numbers."""
+    """The share of wrong labels, or the root mean square error where predictions are finite.
+
+    True are labels or numbers.
+    """
     model = fitted.model
     said = model.read_outputs(model.outputs(inputs)).values
     if not model.goal.classes:
-        return float(np.sqrt(np.mean((said - true) ** 2)))
+        off = (said - true)[np.isfinite(said)]
+        return float(np.sqrt(np.mean(off**2))) if off.size else float("nan")
     return float(np.mean(said != true))
 
 

@@ -15,6 +15,12 @@ MOST_POINTS = 1000  # of a picture
 MOST_WORST = 6
 
 
+def finite_of(judged: Judged) -> Judged:
+    """The rows whose predictions are finite; the page warns of others."""
+    finite = np.isfinite(judged.predicted)
+    return Judged(judged.true[finite], judged.predicted[finite])
+
+
 def errors_of(judged: Judged) -> str:
     """How large the errors are, in a sentence."""
     off = np.abs(judged.predicted - judged.true)

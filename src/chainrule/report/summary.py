@@ -13,7 +13,7 @@ from chainrule.report.curves import epochs_of
 from chainrule.report.words import figure as number
 from chainrule.report.words import named, percent, score, shown
 from chainrule.tables.errors import counted
-from chainrule.tables.evaluation import Evaluation
+from chainrule.tables.evaluation import Evaluation, without_errors
 from chainrule.tables.fitting import Fitted
 from chainrule.tables.options import Options
 from chainrule.tables.planning import Plan
@@ -104,7 +104,9 @@ def warnings_of(fitted: Fitted) -> list[str]:
             f"{fitted.plan.options.epochs}; everything here is of the model as it was then."
         )
     first = next(iter(evaluation.figures))
-    if not evaluation.better(first):
+    if evaluation.infinite:
+        found.append(f"{without_errors(evaluation)}.")
+    elif not evaluation.better(first):
         found.append(
             f"By its {FIGURES[first][0]} the model is no better than the simplest guess: the "
             "columns may say nothing about the target, or the training needs other choices."

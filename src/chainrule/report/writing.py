@@ -116,6 +116,7 @@ def _of_classes(fitted: Fitted) -> dict[str, Any]:
     evaluation = fitted.evaluation
     areas = classes.areas_of(evaluation.judged, len(evaluation.classes))
     return {
+        "worst": [],
         "matrix": classes.matrix_of(evaluation),
         "turned": len(evaluation.classes) > 3 and any(len(str(c)) > 3 for c in evaluation.classes),
         "confusions": classes.confusions_of(evaluation),
@@ -127,7 +128,9 @@ def _of_classes(fitted: Fitted) -> dict[str, Any]:
 
 
 def _of_numbers(fitted: Fitted) -> dict[str, Any]:
-    judged = fitted.evaluation.judged
+    judged = numbers.finite_of(fitted.evaluation.judged)
+    if not judged.true.size:
+        return {"errors": "No prediction is a finite number.", "worst": [], "pictures": []}
     return {
         "errors": numbers.errors_of(judged),
         "worst": numbers.worst_of(judged),

@@ -34,7 +34,7 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: if it cannot be written.
         ValueError: if an activation or initializer is in no registry, so that the file could not
-            be read again.
+            be read again; or for arguments that are no network and no path.
 
     >>> import chainrule as cr, tempfile, os
     >>> net = cr.Network([cr.Dense(2, "softmax")], inputs=3, seed=7)
@@ -44,6 +44,12 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     >>> bool((net.parameters["W1"] == again.parameters["W1"]).all())
     True
     """
+    if isinstance(path, Network):
+        raise ValueError("save takes the network first, and then the path")
+    if not isinstance(network, Network):
+        raise ValueError(f"save takes a Network, not {type(network).__name__}")
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"the path must be a text or a path, not {type(path).__name__}")
     write_whole(Path(path), to_bytes(network))
 
 

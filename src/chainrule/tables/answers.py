@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.tables.errors import TableError, quoted
+from chainrule.tables.errors import STEERING, TableError, quoted
 from chainrule.tables.model import Predictions, TableModel
 from chainrule.tables.reading import Table
 from chainrule.tables.task import no_column
@@ -17,7 +17,6 @@ from chainrule.tables.task import no_column
 #: What makes a spreadsheet take a cell for a formula: also in the full width of East Asian texts.
 FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r]")
 PLAIN = re.compile(r"[+-]?(\d[\d.,'_ \u00a0\u202f]*|\.\d+)([eE][+-]?\d+)?")
-STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)

@@ -164,13 +164,12 @@ def date_like(cells: np.ndarray) -> bool:
     return sum(bool(DATE.fullmatch(cell)) for cell in cells) >= 0.9 * len(cells) > 0
 
 
-def dates(cells: np.ndarray, missing: np.ndarray, style: str = "") -> tuple[str, np.ndarray] | None:
-    """Dates as seconds since 1970, NaN where missing, and the format that reads them all.
+def dates(cells: np.ndarray, missing: np.ndarray) -> tuple[str, np.ndarray] | None:
+    """Dates as seconds since 1970, NaN where missing, and the first format that reads them all.
 
     Args:
         cells: (rows,) of str.
         missing: which of them are.
-        style: the format to read by; by default the first that reads every cell.
 
     Returns:
         None if no format does.
@@ -180,17 +179,27 @@ def dates(cells: np.ndarray, missing: np.ndarray, style: str = "") -> tuple[str,
     >>> style, (seconds / 86400).tolist()
     ('%d.%m.%Y', [-1.0, 1.0])
     """
+    for style in (date + time for date in DATE_FORMATS for time in _times(date)):
+        seconds = seconds_of(cells, missing, style)
+        if not np.isnan(seconds[~missing]).any():
+            return style, seconds
+    return None
+
+
+def seconds_of(cells: np.ndarray, missing: np.ndarray, style: str) -> np.ndarray:
+    """Dates in one format as seconds since 1970, NaN where missing or no date in that format.
+
+    >>> seconds_of(np.array(["2.1.1970", "1970"], object), np.zeros(2, bool), "%d.%m.%Y").tolist()
+    [86400.0, nan]
+    """
     import pandas as pd
 
     present = pd.Series(cells[~missing], dtype=object)
-    formats = [style] if style else [f + t for f in DATE_FORMATS for t in _times(f)]
-    for one in formats:
-        read = pd.to_datetime(present, format=one, errors="coerce", utc=True)
-        if not read.isna().any():
-            values = np.full(len(cells), np.nan)
-            values[~missing] = read.astype("datetime64[us, UTC]").astype(np.int64) / 1e6
-            return one, values
-    return None
+    read = pd.to_datetime(present, format=style, errors="coerce", utc=True)
+    seconds = read.astype("datetime64[us, UTC]").to_numpy("datetime64[us]").astype(np.int64) / 1e6
+    values = np.full(len(cells), np.nan)
+    values[~missing] = np.where(read.isna(), np.nan, seconds)
+    return values
 
 
 def _times(date: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from chainrule.tables.cells import (
     dates,
     is_missing,
     numbers,
+    seconds_of,
 )
 from chainrule.tables.errors import TableError, counted, quoted
 
@@ -77,18 +78,10 @@ class Reading:
                 self._refuse(cells, lines, ~missing, "one pair of yes and no with the others")
             assert found is not None
             return found
-        return self._seconds(cells, lines, missing)
-
-    def _seconds(self, cells: np.ndarray, lines: np.ndarray, missing: np.ndarray) -> np.ndarray:
-        found = dates(cells, missing, self.style)
-        if found is None:
-            each = (
-                dates(cells[k : k + 1], missing[k : k + 1], self.style) for k in range(len(cells))
-            )
-            wrong = np.array([one is None for one in each])
-            self._refuse(cells, lines, wrong, f"a date written as {self.style}")
-        assert found is not None
-        return found[1]
+        seconds = seconds_of(cells, missing, self.style)
+        wrong = np.isnan(seconds) & ~missing
+        self._refuse(cells, lines, wrong, f"a date written as {self.style}")
+        return seconds
 
     def _refuse(self, cells: np.ndarray, lines: np.ndarray, wrong: np.ndarray, what: str) -> None:
         if wrong.any():
@@ -153,11 +146,12 @@ def read_column(
     missing = is_missing(cells)
     if missing.all():
         return _dropped(name, "no values", missing)
-    read = numbers(cells, delimiter)
-    present = len(cells) - int(read.missing.sum())
-    stray = int(read.wrong.sum())
-    if not as_text and (stray == 0 or (stray <= STRAY_SHARE * present and mostly_different(read))):
-        return _number(name, cells, lines, read)
+    if not as_text:
+        read = numbers(cells, delimiter)
+        present = len(cells) - int(read.missing.sum())
+        stray = int(read.wrong.sum())
+        if stray == 0 or (stray <= STRAY_SHARE * present and mostly_different(read)):
+            return _number(name, cells, lines, read)
     return (
         _boolean(name, cells, missing) or _date(name, cells, missing) or _text(name, cells, missing)
     )

@@ -1,6 +1,5 @@
 """What a fit was asked for, as a TOML file that can be written, read and run again."""
 
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -8,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chainrule.tables.errors import TableError, quoted
+from chainrule.tables.errors import TableError, nearest, quoted
 from chainrule.tables.options import Options
 
 NAME = "fit.toml"
@@ -59,14 +58,8 @@ class Configuration:
         for name, value in asked.items():
             if name != "checkpoint_every" and not isinstance(value, str):
                 raise TableError(f"{name} must be a text, not {value!r}")
-        every = asked.get("checkpoint_every", 0)
-        if isinstance(every, bool) or not isinstance(every, int) or every < 0:
-            raise TableError(f"checkpoint_every must be a whole number of at least 0, not {every}")
         options = Options(**together)
-        if every and options.ensemble > 1:
-            raise TableError(
-                f"checkpoints are of a single network, and ensemble is {options.ensemble}"
-            )
+        check_checkpoints(asked.get("checkpoint_every", 0), options)
         return cls(**asked, options=options)
 
     def to_toml(self, folder: Path) -> str:
@@ -84,6 +77,18 @@ class Configuration:
         ordered = {name: asked[name] for name in ASKED if asked.get(name)}
         head = f"# chainrule fit --config {NAME}, of chainrule {__version__}"
         return f"{head}\n{tomli_w.dumps(ordered | self.options.to_dict())}"
+
+
+def check_checkpoints(every: Any, options: Options) -> None:
+    """Refuse a number of epochs between checkpoints that cannot be served.
+
+    Raises:
+        TableError: if it is no whole number of at least 0, or there are several networks.
+    """
+    if isinstance(every, bool) or not isinstance(every, int) or every < 0:
+        raise TableError(f"checkpoint_every must be a whole number of at least 0, not {every!r}")
+    if every and options.ensemble > 1:
+        raise TableError(f"checkpoints are of a single network, and ensemble is {options.ensemble}")
 
 
 def read_configuration(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -117,11 +122,8 @@ def read_configuration(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _check_known(key: str, name: str) -> None:
     known = [*ASKED, *Options.names()]
-    if key in known:
-        return
-    near = difflib.get_close_matches(key.replace("-", "_").lower(), known, n=1)
-    guess = f"did you mean {quoted(near[0])}?" if near else f"there are {', '.join(known)}"
-    raise TableError(f"{name} has an unknown key {quoted(key)}: {guess}")
+    if key not in known:
+        raise TableError(f"{name} has an unknown key {quoted(key)}: {nearest(key, known)}")
 
 
 def _relative_to(folder: Path, path: str | None) -> str | None:

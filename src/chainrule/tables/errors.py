@@ -1,5 +1,13 @@
 """The one error of this package, and how it quotes what users wrote."""
 
+import difflib
+import re
+from collections.abc import Sequence
+
+#: What terminals may obey, ends lines, turns the direction of writing, or is half a character.
+#: Tabs and ends of lines are not among them: CSV quotes the first, JSON escapes both.
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 class TableError(ValueError):
     """A table, or a request about one, that cannot be served; the message is one sentence."""
@@ -23,6 +31,16 @@ def listed(names: list[str], most: int = 20) -> str:
     """
     shown = ", ".join(quoted(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """What a choice could be that there is not.
+
+    >>> nearest("batch-sise", ["batch_size", "epochs"]), nearest("x", ["batch_size", "epochs"])
+    ("did you mean 'batch_size'?", 'there are batch_size, epochs')
+    """
+    near = difflib.get_close_matches(name.replace("-", "_").lower(), known, n=1)
+    return f"did you mean {quoted(near[0])}?" if near else f"there are {', '.join(known)}"
 
 
 def counted(number: int, what: str, plural: str = "") -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.tables.errors import TableError
+from chainrule.tables.errors import TableError, counted
 from chainrule.tables.model import Predictions
 from chainrule.tables.task import Target
 
@@ -69,6 +69,11 @@ class Evaluation:
             found["confusion_matrix"] = self.confusion.tolist()
         return found
 
+    @property
+    def infinite(self) -> int:
+        """How many predicted numbers are not finite; there are no figures of errors then."""
+        return int((~np.isfinite(self.judged.predicted)).sum())
+
     def better(self, figure: str) -> bool:
         """Whether the model is better than the guess."""
         mine, other = self.figures[figure], self.guess_figures[figure]
@@ -91,6 +96,12 @@ def check_figure(name: str, classes: bool) -> None:
     if name not in known:
         kind = "a classification" if classes else "a regression"
         raise TableError(f"the metric of {kind} is one of {', '.join(known)}, not {name!r}")
+
+
+def without_errors(evaluation: Evaluation) -> str:
+    """Why there are no figures of errors, in a sentence."""
+    which = counted(evaluation.infinite, "prediction overflows", "predictions overflow")
+    return f"{which}, too far from the training rows, so that the errors have no figures"
 
 
 def evaluate(
@@ -203,6 +214,8 @@ def _area(one: Judged, classes: int) -> float | None:
 
 
 def _errors(predicted: np.ndarray, true: np.ndarray) -> dict[str, float | None]:
+    if not np.isfinite(predicted).all():
+        return dict.fromkeys(FIGURES["numbers"])
     off = predicted - true
     spread = float(np.sum((true - true.mean()) ** 2))
     return {

@@ -53,9 +53,17 @@ def save_model(model: TableModel, path: str | os.PathLike[str]) -> None:
     """Write a model to a file, which appears whole or not at all.
 
     Raises:
+        TableError: if the one is no model, or the other no path.
         OSError: if it cannot be written.
     """
     import skops.io
+
+    if isinstance(path, TableModel):
+        raise TableError("save_model takes the model first, and then the path")
+    if not isinstance(model, TableModel):
+        raise TableError(f"save_model takes a TableModel, not {type(model).__name__}")
+    if not isinstance(path, str | os.PathLike):
+        raise TableError(f"the path must be a text or a path, not {type(path).__name__}")
 
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:

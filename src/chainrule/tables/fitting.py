@@ -10,18 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.tables.configuration import Configuration
+from chainrule.tables.configuration import Configuration, check_checkpoints
+from chainrule.tables.errors import TableError
 from chainrule.tables.evaluation import Evaluation, check_figure, evaluate, figures_of
 from chainrule.tables.files import SUFFIX
 from chainrule.tables.learning import Examples, layers_for, learn
-from chainrule.tables.model import Goal, TableModel, read_features
+from chainrule.tables.model import Goal, Predictions, TableModel, read_features
 from chainrule.tables.options import Options
-from chainrule.tables.planning import Plan, configuration_of, make_plan
+from chainrule.tables.planning import Plan, make_plan
 from chainrule.tables.preprocessing import Preprocessing
 from chainrule.tables.reading import Table
 from chainrule.tables.sources import table_of
 from chainrule.tables.splitting import fold_rows
-from chainrule.tables.task import read_later_target
+from chainrule.tables.task import Target, read_later_target
 from chainrule.tables.unfinished import Unfinished
 from chainrule.tables.writing import RunDirectory
 from chainrule.training.callbacks import Callback
@@ -107,7 +108,7 @@ def table_model(data: Any, target: str, **options: Any) -> TableModel:
     >>> bool(abs(model.predict(frame.head(1)).values[0] - frame["price"][0]) < 1.5)
     True
     """
-    fitted = fit(table_of(data), target, Options(**options))
+    fitted = fit(table_of(data), target, Options.of(options))
     about = dict(fitted.model.about) | {"evaluation": fitted.evaluation.to_dict()}
     return replace(fitted.model, about=about)
 
@@ -128,7 +129,7 @@ def fit_table(
         metric: the figure that counts; by default the first of the task's.
         out: the directory to write, empty or not there; by default ``runs/<stem>-<n>``.
         checkpoint_every: epochs from one checkpoint to the next, in ``<out>.unfinished``; from
-            there :func:`resume_table` goes on. 0 for none.
+            there :func:`resume_table` goes on. 0 for none; tables must be files otherwise.
         prepared: called with the plan and what is done with each column, before the training.
         progress: whether to show the training's progress, on standard error.
 
@@ -142,22 +143,27 @@ def fit_table(
         KeyboardInterrupt: for Ctrl-C in a cross-validation, where nothing is written, or with
             checkpoints, which stay.
     """
-    options = options or Options()
-    if checkpoint_every:
-        # Asked for as from a file, so that what is not allowed is refused before any work.
-        Configuration.of({"file": "", "target": target, "checkpoint_every": checkpoint_every},
-                         options.to_dict())  # fmt: skip
-    table, other = table_of(data), None if test is None else table_of(test)
-    sources = {
-        name: os.fspath(path) for name, path in (("file", data), ("test", test))
-        if isinstance(path, str | os.PathLike)
-    }  # fmt: skip
-    directory = RunDirectory(out, table.stem)
-    unfinished = Unfinished(directory.place) if checkpoint_every else None
-    return _run(
-        table, target, options, other, metric, sources, directory, unfinished, checkpoint_every,
-        prepared, progress,
+    options = Options() if options is None else options
+    if not isinstance(options, Options):
+        raise TableError(f"options must be Options, not {type(options).__name__}")
+    paths = [None if one is None else _path_of(one) for one in (data, test)]
+    check_checkpoints(checkpoint_every, options)
+    if checkpoint_every and "" in paths:
+        raise TableError(
+            "checkpoint_every needs tables in files: a fit of a data frame cannot be gone on with"
+        )
+    asked = Configuration(
+        paths[0] or "", target, paths[1], metric, None, checkpoint_every, options
     )  # fmt: skip
+    table, other = table_of(data), None if test is None else table_of(test)
+    directory = RunDirectory(out, table.stem)
+    unfinished = directory.with_checkpoints() if checkpoint_every else None
+    return _run(asked, table, other, directory, unfinished, prepared, progress)
+
+
+def _path_of(data: Any) -> str:
+    """Where a table is; nowhere if it came as a data frame."""
+    return os.fspath(data) if isinstance(data, str | os.PathLike) else ""
 
 
 def resume_table(
@@ -177,35 +183,31 @@ def resume_table(
     unfinished = Unfinished(out)
     asked = Configuration.of(unfinished.read())
     table, other = table_of(asked.file), None if asked.test is None else table_of(asked.test)
-    sources = {"file": asked.file} | ({"test": asked.test} if asked.test else {})
     directory = RunDirectory(unfinished.out, "", unfinished=True)
-    return _run(
-        table, asked.target, asked.options, other, asked.metric, sources, directory, unfinished,
-        asked.checkpoint_every, prepared, progress,
-    )  # fmt: skip
+    return _run(asked, table, other, directory, unfinished, prepared, progress)
 
 
 def _run(
-    table: Table, target: str, options: Options, other: Table | None, metric: str | None,
-    sources: Mapping[str, str], directory: RunDirectory, unfinished: Unfinished | None, every: int,
-    prepared: Callable[[Plan, Preprocessing], None] | None, progress: bool,
+    asked: Configuration, table: Table, other: Table | None, directory: RunDirectory,
+    unfinished: Unfinished | None, prepared: Callable[[Plan, Preprocessing], None] | None,
+    progress: bool,
 ) -> Run:  # fmt: skip
     callbacks: list[Callback] = []
     saved = None
     if unfinished is not None:
-        directory = RunDirectory(unfinished.out, "", unfinished=True)
-        callbacks, saved = [unfinished.checkpoint(every)], unfinished.saved()
+        callbacks, saved = [unfinished.checkpoint(asked.checkpoint_every)], unfinished.saved()
 
     def begin(plan: Plan, preprocessing: Preprocessing) -> None:
         if unfinished is not None:
-            asked = replace(configuration_of(plan), checkpoint_every=every)
             unfinished.begin(asked, *([table] if other is None else [table, other]))
         if prepared is not None:
             prepared(plan, preprocessing)
 
+    sources = {"file": asked.file, "test": asked.test}
     try:
         fitted = fit(
-            table, target, options, test=other, metric=metric, sources=sources, prepared=begin,
+            table, asked.target, asked.options, test=other, metric=asked.metric,
+            sources={name: path for name, path in sources.items() if path}, prepared=begin,
             progress=progress, callbacks=callbacks, saved=saved,
         )  # fmt: skip
     except DivergedError:
@@ -246,43 +248,60 @@ def fit(
         check_figure(metric, bool(plan.target.classes))
     first = next(iter(figures_of(bool(plan.target.classes))))
     plan = replace(plan, metric=metric or first, sources=sources or {})
-    tested = None if other is None else read_later_target(other, plan.target)
     preprocessing = _preprocessing(plan)
-    if other is not None and tested is not None:  # what it lacks is told before the training
-        read_features(preprocessing.readings, _rows_of(other, tested[0]))
+    tested = None if other is None else _tested(other, plan.target, preprocessing)
     if prepared is not None:
         prepared(plan, preprocessing)
     trained = plan.target.values[plan.train]
     folds = _folds(plan, options, progress) if options.folds and other is None else []
     if progress and options.ensemble > 1:
         print(f"{options.ensemble} networks side by side", file=sys.stderr)
-    model, results = _trained(plan, preprocessing, options, progress, callbacks, saved)
-    if folds:
-        evaluation = evaluate(plan.target, folds, trained)
-    elif other is not None and tested is not None:
-        predicted = model.predict(_rows_of(other, tested[0]))
-        evaluation = evaluate(plan.target, [(predicted, tested[1])], trained)
+    done = _trained(plan, preprocessing, options, progress, callbacks, saved)
+    model = done.model
+    if tested is not None:
+        inputs = preprocessing.inputs(tested.values)
+        predicted = model.read_outputs(model.outputs(inputs))
+        if plan.target.classes:
+            predicted.check_finite(tested.lines)
+        judged = [(predicted, tested.true)]
     else:
-        evaluation = evaluate(plan.target, [_judged(model, plan)], trained)
-    return Fitted(plan, model, tuple(results), evaluation)
+        judged = folds or done.judged
+    evaluation = evaluate(plan.target, judged, trained)
+    return Fitted(plan, model, tuple(done.results), evaluation)
 
 
-def _folds(plan: Plan, options: Options, progress: bool) -> list[tuple[Any, np.ndarray]]:
+@dataclass(frozen=True)
+class _Tested:
+    """The rows of a test table that have a target: values of the features, truths, lines."""
+
+    values: Mapping[str, np.ndarray]
+    true: np.ndarray
+    lines: np.ndarray
+
+
+def _tested(table: Table, target: Target, preprocessing: Preprocessing) -> _Tested:
+    """Read a test table: what it lacks is told before the training."""
+    rows, true = read_later_target(table, target)
+    part = _rows_of(table, rows)
+    return _Tested(read_features(preprocessing.readings, part), true, part.lines)
+
+
+def _folds(plan: Plan, options: Options, progress: bool) -> list[tuple[Predictions, np.ndarray]]:
     """Predictions and targets of each fold, by a model of the others.
 
     Raises:
         KeyboardInterrupt: for Ctrl-C: what some folds say is not what was asked for.
     """
     labels = plan.target.values if plan.target.classes else None
-    judged: list[tuple[Any, np.ndarray]] = []
+    judged: list[tuple[Predictions, np.ndarray]] = []
     for rows in fold_rows(len(plan.train), options.folds, options.seed, labels):
         if progress:
             print(f"fold {len(judged) + 1} of {options.folds}", file=sys.stderr)
         part = replace(plan, train=np.setdiff1d(plan.train, rows), held=rows)
-        model, results = _trained(part, _preprocessing(part), options, False)
-        if any(result.stopped == "interrupted" for result in results):
+        done = _trained(part, _preprocessing(part), options, False)
+        if any(result.stopped == "interrupted" for result in done.results):
             raise KeyboardInterrupt
-        judged.append(_judged(model, part))
+        judged += done.judged
     return judged
 
 
@@ -303,10 +322,19 @@ def _preprocessing(plan: Plan) -> Preprocessing:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Trained:
+    """A model, how its networks were trained, and what it says of the rows held out, if any."""
+
+    model: TableModel
+    results: list[Result]
+    judged: list[tuple[Predictions, np.ndarray]]
+
+
 def _trained(
     plan: Plan, preprocessing: Preprocessing, options: Options, progress: bool,
     callbacks: Sequence[Callback] = (), saved: SavedTraining | None = None,
-) -> tuple[TableModel, list[Result]]:  # fmt: skip
+) -> _Trained:  # fmt: skip
     goal = _goal(plan)
     X = preprocessing.inputs(plan.values)
     y = plan.target.values
@@ -323,18 +351,16 @@ def _trained(
     )  # fmt: skip
     dropped = tuple(c.name for c in plan.columns if c.kind == "dropped")
     model = TableModel(goal, preprocessing, tuple(networks), dropped, _about(plan))
-    outputs = model.outputs(X)
-    if not np.isfinite(outputs).all():  # the last step was too large: no later one could tell
+    learned = model.read_outputs(model.outputs(X[plan.train]))
+    judged = []
+    if plan.held.size:
+        judged = [(model.read_outputs(model.outputs(X[plan.held])), plan.target.values[plan.held])]
+    # The last step was too large: no later one could tell. A number held out may be far off.
+    bounded = [learned, *(held for held, _ in judged if goal.classes)]
+    if not all(predictions.finite.all() for predictions in bounded):
         last = results[0]
         raise DivergedError(last.state.step if last.state else 0, options.learning_rate, last)
-    return model, results
-
-
-def _judged(model: TableModel, plan: Plan) -> tuple[Any, np.ndarray]:
-    """Predictions for the rows held out, and their targets."""
-    values = {name: found[plan.held] for name, found in plan.values.items()}
-    outputs = model.outputs(model.preprocessing.inputs(values))
-    return model.read_outputs(outputs), plan.target.values[plan.held]
+    return _Trained(model, results, judged)
 
 
 def _rows_of(table: Table, rows: np.ndarray) -> Table:

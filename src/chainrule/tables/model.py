@@ -51,8 +51,32 @@ class Predictions:
     spread: np.ndarray | None
     notes: tuple[str, ...] = ()
 
+    @property
+    def finite(self) -> np.ndarray:
+        """(m,) whether a row's numbers are; far from the training rows an output may overflow."""
+        found = self.values if self.probabilities is None else self.probabilities.sum(axis=1)
+        with np.errstate(invalid="ignore"):  # an infinity among numbers makes a spread of NaN
+            known = np.isfinite(found.astype(np.float64))
+            return known if self.spread is None else known & np.isfinite(self.spread)
 
-@dataclass(frozen=True)
+    def check_finite(self, lines: np.ndarray) -> None:
+        """Refuse predictions that are no numbers to go on with.
+
+        Args:
+            lines: (m,) where the rows stand.
+
+        Raises:
+            TableError: that names the first of them.
+        """
+        if not self.finite.all():
+            line = lines[int(np.argmin(self.finite))]
+            raise TableError(
+                f"line {line}: the prediction is not a finite number: the row is too far from "
+                "those that the model was trained on"
+            )
+
+
+@dataclass(frozen=True, repr=False)
 class TableModel:
     """Networks and all that stands between them and a table.
 
@@ -70,6 +94,11 @@ class TableModel:
     dropped: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        columns = counted(len(self.features), "column")
+        networks = counted(len(self.networks), "network")
+        return f"TableModel({quoted(self.goal.name)}, {self.goal.task}, {columns}, {networks})"
+
     @property
     def features(self) -> tuple[Reading, ...]:
         """The columns that it reads."""
@@ -83,14 +112,17 @@ class TableModel:
                 Columns may stand in any order; those that are no features are passed over.
 
         Raises:
-            TableError: for a missing column, or a cell of another kind, by name and line.
+            TableError: for a missing column, or a cell of another kind, by name and line; or a row
+                so far from the training rows that its prediction overflows.
         """
         from chainrule.tables.sources import table_of
 
         table = table_of(data)
         values = self.values_of(table)
         outputs = self.outputs(self.preprocessing.inputs(values))
-        return self.read_outputs(outputs, tuple(self._notes(table, values)))
+        found = self.read_outputs(outputs, tuple(self._notes(table, values)))
+        found.check_finite(table.lines)
+        return found
 
     def values_of(self, table: Table) -> dict[str, np.ndarray]:
         """The values of the features of a table.
@@ -105,13 +137,17 @@ class TableModel:
         return np.stack([network.predict(inputs) for network in self.networks])
 
     def read_outputs(self, outputs: np.ndarray, notes: tuple[str, ...] = ()) -> Predictions:
-        """What the outputs of the networks say, in the target's own terms."""
+        """What the outputs of the networks say, in the target's own terms.
+
+        They need not be finite: :meth:`Predictions.check_finite` is the caller's.
+        """
         several = len(outputs) > 1
         outputs = outputs.astype(np.float64)
         if not self.goal.classes:
-            numbers = outputs[:, :, 0] * self.goal.scale + self.goal.mean
-            spread = numbers.std(axis=0) if several else None
-            return Predictions(numbers.mean(axis=0), None, spread, notes)
+            with np.errstate(over="ignore", invalid="ignore"):
+                numbers = outputs[:, :, 0] * self.goal.scale + self.goal.mean
+                spread = numbers.std(axis=0) if several else None
+                return Predictions(numbers.mean(axis=0), None, spread, notes)
         mean = outputs.mean(axis=0)
         places = decide(mean)
         each = outputs if mean.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=2)

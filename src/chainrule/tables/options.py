@@ -1,12 +1,12 @@
 """What can be chosen about a fit, checked before any work is done."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from chainrule.checks import real_number
-from chainrule.tables.errors import TableError, quoted
+from chainrule.tables.errors import TableError, nearest, quoted
 
 # The command line makes its flags of the fields below, and its help shall be there at once: what is
 # slow to import waits until it is needed.
@@ -23,41 +23,18 @@ LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regr
 
 
 DATA, NETWORK, TRAINING, REGULARISATION, EVALUATION = (
-    {"group": name} for name in ("data", "network", "training", "regularisation", "evaluation")
-)
+    "data", "network", "training", "regularisation", "evaluation",
+)  # fmt: skip
+
+
+def choice(default: Any, group: str, words: str) -> Any:
+    """A field of the options: with the group that it belongs to, and what it is, in words."""
+    return field(default=default, metadata={"group": group, "words": words})
 
 
 @dataclass(frozen=True)
 class Options:
     """The choices of a fit; each is a number, a text, or a list of numbers, as TOML has them.
-
-    Attributes:
-        task: ``auto``, ``binary``, ``multiclass`` or ``regression``; ``auto`` asks the target.
-        scaling: of numbers: ``standard``, ``robust`` or ``quantile``.
-        one_hot: levels up to which a text column is one-hot; past them it is embedded.
-        hidden: the sizes of the hidden layers; none makes the network linear.
-        activation: of the hidden layers, such as ``relu``, ``tanh`` or ``leaky_relu(0.1)``.
-        dropout: the share of units dropped behind each hidden layer, in [0, 1).
-        batch_norm: whether to normalise behind each hidden layer.
-        loss: ``auto``, or one that suits the task: such as ``huber(1.0)`` or ``focal``.
-        optimizer: its name, such as ``adam``, ``adamw`` or ``momentum``.
-        learning_rate: of the optimizer, at first.
-        schedule: of the learning rate, by name; ``constant`` leaves it.
-        epochs: passes over the training rows, at most.
-        batch_size: rows of a batch.
-        l1: strength of the penalty on |W|, at least 0.
-        l2: strength of the penalty on ½ W², at least 0.
-        clip: the norm that the whole gradient is scaled down to; 0 does not.
-        label_smoothing: the share of the uniform distribution in the targets, in [0, 1).
-        class_weight: ``none`` or ``balanced``.
-        patience: epochs without a better loss on validation rows before the training ends, and
-            goes back to the best; 0 trains for all epochs.
-        validation_share: of the training rows that are held back for ``patience``.
-        ensemble: how many networks are trained and averaged.
-        seed: of the held-out rows, the initial parameters and the shuffles.
-        test_share: the share of the rows that is held out.
-        folds: how many a cross-validation has, in place of held-out rows; 0 for none.
-        threads: how many; 0 measures what is fastest. The result does not depend on it.
 
     Raises:
         TableError: for a value outside its range, or an unknown name.
@@ -66,31 +43,61 @@ class Options:
     [Dense(8, 'relu'), Dropout(rate=0.1, name=None)]
     """
 
-    task: str = field(default="auto", metadata=DATA)
-    scaling: str = field(default="standard", metadata=DATA)
-    one_hot: int = field(default=30, metadata=DATA)
-    hidden: Sequence[int] = field(default=(64, 64), metadata=NETWORK)
-    activation: str = field(default="relu", metadata=NETWORK)
-    dropout: float = field(default=0.0, metadata=REGULARISATION)
-    batch_norm: bool = field(default=False, metadata=NETWORK)
-    loss: str = field(default="auto", metadata=TRAINING)
-    optimizer: str = field(default="adam", metadata=TRAINING)
-    learning_rate: float = field(default=0.001, metadata=TRAINING)
-    schedule: str = field(default="constant", metadata=TRAINING)
-    epochs: int = field(default=100, metadata=TRAINING)
-    batch_size: int = field(default=32, metadata=TRAINING)
-    l1: float = field(default=0.0, metadata=REGULARISATION)
-    l2: float = field(default=0.0, metadata=REGULARISATION)
-    clip: float = field(default=0.0, metadata=REGULARISATION)
-    label_smoothing: float = field(default=0.0, metadata=REGULARISATION)
-    class_weight: str = field(default="none", metadata=TRAINING)
-    patience: int = field(default=0, metadata=REGULARISATION)
-    validation_share: float = field(default=0.1, metadata=REGULARISATION)
-    ensemble: int = field(default=1, metadata=NETWORK)
-    seed: int = field(default=0, metadata=TRAINING)
-    test_share: float = field(default=0.2, metadata=EVALUATION)
-    folds: int = field(default=0, metadata=EVALUATION)
-    threads: int = field(default=0, metadata=TRAINING)
+    task: str = choice(
+        "auto", DATA, "auto, binary, multiclass or regression; auto asks the target.",
+    )  # fmt: skip
+    scaling: str = choice("standard", DATA, "Of numbers: standard, robust or quantile.")
+    one_hot: int = choice(
+        30, DATA, "Levels up to which a text column is one-hot; past them it is embedded.",
+    )  # fmt: skip
+    hidden: Sequence[int] = choice(
+        (64, 64), NETWORK, "The sizes of the hidden layers; none makes the network linear.",
+    )  # fmt: skip
+    activation: str = choice(
+        "relu", NETWORK, "Of the hidden layers, such as relu, tanh or leaky_relu(0.1).",
+    )  # fmt: skip
+    dropout: float = choice(
+        0.0, REGULARISATION, "The share of units dropped behind each hidden layer, in [0, 1).",
+    )  # fmt: skip
+    batch_norm: bool = choice(False, NETWORK, "Whether to normalise behind each hidden layer.")
+    loss: str = choice(
+        "auto", TRAINING, "auto, or one that suits the task: such as huber(1.0) or focal.",
+    )  # fmt: skip
+    optimizer: str = choice("adam", TRAINING, "Its name, such as adam, adamw or momentum.")
+    learning_rate: float = choice(0.001, TRAINING, "Of the optimizer, at first.")
+    schedule: str = choice(
+        "constant", TRAINING, "Of the learning rate, by name; constant leaves it.",
+    )  # fmt: skip
+    epochs: int = choice(100, TRAINING, "Passes over the training rows, at most.")
+    batch_size: int = choice(32, TRAINING, "Rows of a batch.")
+    l1: float = choice(0.0, REGULARISATION, "Strength of the penalty on |W|, at least 0.")
+    l2: float = choice(0.0, REGULARISATION, "Strength of the penalty on ½ W², at least 0.")
+    clip: float = choice(
+        0.0, REGULARISATION, "The norm that the whole gradient is scaled down to; 0 does not.",
+    )  # fmt: skip
+    label_smoothing: float = choice(
+        0.0, REGULARISATION, "The share of the uniform distribution in the targets, in [0, 1).",
+    )  # fmt: skip
+    class_weight: str = choice("none", TRAINING, "none or balanced.")
+    patience: int = choice(
+        0, REGULARISATION,
+        "Epochs without a better loss on validation rows before the training ends, and goes "
+        "back to the best; 0 trains for all epochs.",
+    )  # fmt: skip
+    validation_share: float = choice(
+        0.1, REGULARISATION, "Of the training rows that are held back for patience.",
+    )  # fmt: skip
+    ensemble: int = choice(1, NETWORK, "How many networks are trained and averaged.")
+    seed: int = choice(
+        0, TRAINING, "Of the held-out rows, the initial parameters and the shuffles.",
+    )  # fmt: skip
+    test_share: float = choice(0.2, EVALUATION, "The share of the rows that is held out.")
+    folds: int = choice(
+        0, EVALUATION, "How many a cross-validation has, in place of held-out rows; 0 for none.",
+    )  # fmt: skip
+    threads: int = choice(
+        0, TRAINING, "How many; 0 measures what is fastest. The result does not depend on it.",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         from chainrule import activations
@@ -176,7 +183,8 @@ class Options:
         """The loss for a task.
 
         Raises:
-            TableError: if the one that was chosen does not suit.
+            TableError: if the one that was chosen does not suit, or a choice that is about classes
+                stands beside a task or a loss without them.
         """
         from chainrule.losses import find as find_loss
 
@@ -184,21 +192,49 @@ class Options:
         of_classes = loss.targets == (0, 1) or loss.distribution
         suits = {
             "binary": of_classes and not loss.distribution,
-            "multiclass": loss.distribution or (of_classes and loss.predicts == "targets"),
+            "multiclass": loss.distribution,
             "regression": not of_classes,
         }[task]
         if not suits or loss.predicts not in ("targets", "values"):
             raise TableError(f"the loss {str(loss)!r} does not suit a {task} task")
+        self._check_of_classes(task, loss)
         return loss
+
+    def _check_of_classes(self, task: str, loss: "Loss") -> None:
+        if task == "regression" and self.class_weight != "none":
+            raise TableError(
+                f"class_weight {self.class_weight!r} is for classes, and the task is a regression"
+            )
+        if self.label_smoothing and not loss.smoothing:
+            raise TableError(
+                "label_smoothing is for losses of probabilities, "
+                f"and the loss of this {task} task is {str(loss)!r}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"hidden": list(self.hidden)}
+
+    @classmethod
+    def of(cls, choices: Mapping[str, Any]) -> "Options":
+        """The options with these choices by name.
+
+        Raises:
+            TableError: for one that there is not, with the nearest that there is.
+        """
+        for name in choices:
+            if name not in cls.names():
+                raise TableError(f"there is no option {quoted(name)}: {nearest(name, cls.names())}")
+        return cls(**choices)
 
     @classmethod
     def names(cls) -> list[str]:
         """The names of all choices."""
         return [field.name for field in fields(cls)]
 
+
+Options.__doc__ = f"{Options.__doc__}\n    Attributes:\n" + "".join(
+    f"        {one.name}: {one.metadata['words']}\n" for one in fields(Options)
+)
 
 MOST = 2**31 - 1
 TEXTS = ("task", "scaling", "activation", "loss", "optimizer", "schedule", "class_weight")

@@ -11,7 +11,7 @@ from chainrule.tables.configuration import Configuration
 from chainrule.tables.errors import TableError, quoted
 from chainrule.tables.options import Options
 from chainrule.tables.reading import Table
-from chainrule.tables.splitting import hold_out
+from chainrule.tables.splitting import check_folds, hold_out
 from chainrule.tables.task import Target, read_target
 
 
@@ -76,6 +76,8 @@ def make_plan(table: Table, target: str, options: Options, whole: bool = False) 
     goal = read_target(table, target, options.task)
     loss = options.loss_for(goal.task)
     lines = table.lines[goal.rows]
+    if options.folds and not whole:
+        check_folds(len(lines), options.folds)
     columns = tuple(
         read_column(name, cells[goal.rows], lines, table.delimiter, name in table.texts)
         for name, cells in table.cells.items()

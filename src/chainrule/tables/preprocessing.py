@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.layers import Embedding
 from chainrule.tables.columns import Column, Reading
-from chainrule.tables.errors import TableError, counted
+from chainrule.tables.errors import TableError, counted, quoted
 from chainrule.tables.options import SCALINGS, Options
 
 FARTHEST = 1e12  # deviations from the mean: float32 must hold what no training row is like
@@ -20,13 +20,14 @@ ONE_HOTS, CODES = "one-hot ", "codes "  # parts of the transformer, one for each
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Numbers scaled, yes and no as 1 and 0, dates as their parts, texts one-hot or as codes.
+    """Numbers scaled, dates as their parts, texts one-hot or as codes.
 
-    A missing number or date becomes the median, and an input of its own says that it was missing;
-    missing text is a category. Dates are the days that have passed and points on the circles of
-    the year, the week and the day. Texts of more than ``one_hot`` levels are codes, the last
-    inputs, for an :class:`~chainrule.Embedding`, the rarest of very many taken together. For a
-    level that no training row had, all one-hot inputs are 0, and codes have one of their own.
+    Yes and no are 1 and 0, scaled as numbers are. A missing number or date becomes the median, and
+    an input of its own says that it was missing; missing text is a category. Dates are the days
+    that have passed and points on the circles of the year, the week and the day. Texts of more
+    than ``one_hot`` levels are codes, the last inputs, for an :class:`~chainrule.Embedding`, the
+    rarest of very many taken together. For a level that no training row had, all one-hot inputs
+    are 0, and codes have one of their own.
 
     Attributes:
         readings: the features.
@@ -51,7 +52,7 @@ class Preprocessing:
             one_hot: how many levels a text may have at most to be one-hot.
 
         Raises:
-            TableError: for another scaling.
+            TableError: for another scaling, or a column that is called as a part of a date's.
         """
         used = tuple(column for column in columns if column.kind != "dropped")
         readings = tuple(column.reading for column in used)
@@ -89,16 +90,17 @@ class Preprocessing:
         scaler = self._part("numbers")
         how = "" if scaler is None else _SCALED[type(scaler.steps[-1][1]).__name__]
         for reading in self.readings:
-            words = {"number": how, "boolean": "1 and 0", "date": f"parts, {how}"}
+            words = {"number": how, "boolean": f"1 and 0, {how}", "date": f"parts, {how}"}
             done[reading.name] = words.get(reading.kind, "")
         for name in gaps:
             done[name] += "; gaps marked"
-        for name, levels in self.levels().items():
-            done[name] = f"one-hot, {counted(len(levels), 'level')}"
+        levels = {name: counted(len(known), "level") for name, known in self.levels().items()}
+        for name in self._encoders(ONE_HOTS):
+            done[name] = f"one-hot, {levels[name]}"
         if embedding := self.embedding():
             coded = self._encoders(CODES)
-            for name, (count, dimension) in zip(coded, embedding.sizes.values(), strict=True):
-                done[name] = f"embedded: {count} levels as vectors of {dimension}"
+            for name, (_, dimension) in zip(coded, embedding.sizes.values(), strict=True):
+                done[name] = f"embedded, {levels[name]} as vectors of {dimension}"
         return done
 
     def figures(self) -> dict[str, Any]:
@@ -199,16 +201,24 @@ def _scaler(scaling: str, rows: int) -> Any:
 
 
 def frame_of(readings: Sequence[Reading], values: Mapping[str, np.ndarray]) -> Any:
-    """The frame that the transformer takes: a column for each feature, several for a date."""
+    """The frame that the transformer takes: a column for each feature, several for a date.
+
+    Raises:
+        TableError: for a column that has the name of a part of a date.
+    """
     import pandas as pd
 
     columns: dict[str, np.ndarray] = {}
     for reading in readings:
         found = values[reading.name]
-        if reading.kind == "date":
-            columns |= _date_parts(reading.name, found)
-        else:
-            columns[reading.name] = found
+        dated = reading.kind == "date"
+        made = _date_parts(reading.name, found) if dated else {reading.name: found}
+        if twice := sorted(columns.keys() & made.keys()):
+            raise TableError(
+                f"the column {quoted(twice[0], 80)} has the name of a part of a column of dates: "
+                "give one of them another name"
+            )
+        columns |= made
     return pd.DataFrame(
         {name: pd.Series(found, dtype=found.dtype) for name, found in columns.items()}
     )

@@ -30,7 +30,10 @@ def table_of(data: Any) -> Table:
     if isinstance(data, str | os.PathLike):
         return _of_path(os.fspath(data))
     if not hasattr(data, "columns"):
-        raise TableError(f"a table is a path or a data frame, not {type(data).__name__}")
+        words = f"a table is a path or a data frame, not {type(data).__name__}"
+        if isinstance(data, np.ndarray | list | tuple):
+            words += ": its columns have names; arrays are for MLPClassifier and MLPRegressor"
+        raise TableError(words)
     return from_frame(data if hasattr(data, "iloc") else data.to_pandas())
 
 

@@ -53,6 +53,16 @@ def _of_each_class(order: np.ndarray, labels: np.ndarray, share: float) -> np.nd
     return np.concatenate(chosen)
 
 
+def check_folds(rows: int, folds: int) -> None:
+    """Refuse more folds than rows.
+
+    Raises:
+        TableError: that says how many there are.
+    """
+    if rows < folds:
+        raise TableError(f"{counted(rows, 'row')} with a target cannot make {folds} folds")
+
+
 def fold_rows(
     rows: int, folds: int, seed: int, labels: np.ndarray | None = None
 ) -> list[np.ndarray]:
@@ -61,14 +71,9 @@ def fold_rows(
     Returns:
         The indices of each fold, ascending.
 
-    Raises:
-        TableError: if there are fewer rows than folds.
-
     >>> [fold.size for fold in fold_rows(10, 3, seed=0)]
     [4, 3, 3]
     """
-    if rows < folds:
-        raise TableError(f"{counted(rows, 'row')} with a target cannot make {folds} folds")
     order = np.random.default_rng(seed).permutation(rows)
     if labels is not None:
         order = order[np.argsort(labels[order], kind="stable")]

@@ -1,7 +1,7 @@
 """What is asked of a network: the task, inferred from the target, and the target's values."""
 
 import difflib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, cast
 
 import numpy as np
@@ -30,6 +30,7 @@ class Target:
         values: of those rows: int64 labels that count the classes, or float64.
         classes: in the order of the labels, text or numbers; none for regression. Of two, the
             second is the one whose probability the network computes.
+        style: how its numbers are written, if not plainly.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Target:
     rows: np.ndarray
     values: np.ndarray
     classes: tuple[str | int | float, ...] = ()
+    style: str = ""
 
 
 def read_target(table: Table, name: str, task: str = "auto") -> Target:
@@ -56,13 +58,18 @@ def read_target(table: Table, name: str, task: str = "auto") -> Target:
     """
     if task not in TASKS:
         raise TableError(f"unknown task {quoted(task)}; there are {', '.join(TASKS)}")
+    if not isinstance(name, str):
+        such = f": did you mean {quoted(name)}?" if str(name) in table.cells else ""
+        raise TableError(f"the target is the name of a column, a text, not {_kind(name)}{such}")
     if name not in table.cells:
         raise TableError(no_column(table, name))
     cells = table.cells[name]
-    read = numbers(cells, table.delimiter)
+    missing = is_missing(cells)
     if name in table.texts and task != "regression":  # texts stay texts, if they look like numbers
-        read = replace(read, wrong=~is_missing(cells), missing=is_missing(cells))
-    rows = ~is_missing(cells)
+        read = Numbers(np.full(len(cells), np.nan), missing, ~missing)
+    else:
+        read = numbers(cells, table.delimiter)
+    rows = ~missing
     if not rows.any():
         raise TableError(f"the target {quoted(name)} has no values")
     if not read.wrong.any():
@@ -84,10 +91,11 @@ def read_target(table: Table, name: str, task: str = "auto") -> Target:
     if chosen == "regression":
         if read.wrong.any():
             _refuse_words(table, name, read)
-        return Target(name, chosen, detail, rows, values.astype(np.float64))
+        return Target(name, chosen, detail, rows, values.astype(np.float64), style=read.style)
     _check_classes(name, chosen, different.size, len(values))
     classes = tuple(_plain(value) for value in different.tolist())
-    return Target(name, chosen, detail, rows, labels.reshape(-1).astype(np.int64), classes)
+    labels = labels.reshape(-1).astype(np.int64)
+    return Target(name, chosen, detail, rows, labels, classes, read.style)
 
 
 def read_later_target(table: Table, target: Target) -> tuple[np.ndarray, np.ndarray]:
@@ -106,7 +114,7 @@ def read_later_target(table: Table, target: Target) -> tuple[np.ndarray, np.ndar
         rows = np.flatnonzero(~is_missing(cells))
         found: list[str | int | float] = list(cells[rows])
     else:
-        read = numbers(cells, table.delimiter)
+        read = numbers(cells, table.delimiter, target.style)
         if read.wrong.any():
             _refuse_words(table, target.name, read)
         check_finite(target.name, cells, table.lines, read.values)
@@ -174,6 +182,10 @@ def _refuse_words(table: Table, name: str, read: Numbers) -> None:
 
 def _plain(value: str | float) -> str | int | float:
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _kind(value: object) -> str:
+    return repr(value) if isinstance(value, int | float | None) else type(value).__name__
 
 
 def no_column(table: Table, name: str) -> str:

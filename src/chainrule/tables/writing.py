@@ -16,6 +16,7 @@ from chainrule.tables.configuration import NAME
 from chainrule.tables.errors import TableError, quoted
 from chainrule.tables.files import SUFFIX, save_model
 from chainrule.tables.planning import configuration_of
+from chainrule.tables.unfinished import SUFFIX as UNFINISHED
 from chainrule.tables.unfinished import Unfinished
 from chainrule.training.history import History
 
@@ -42,6 +43,11 @@ class RunDirectory:
     ) -> None:
         self._out = None if out is None else Path(out)
         self._stem = stem or "table"
+        if self.place.name.endswith(UNFINISHED):
+            raise TableError(
+                f"{quoted(self.place, 80)} is what the unfinished fit of another place is called: "
+                "give the run another name"
+            )
         self._check()
         begun = Unfinished(self.place).folder
         self._workshop = begun if unfinished else None
@@ -50,6 +56,13 @@ class RunDirectory:
                 f"{quoted(begun, 80)} holds a fit that was begun: go on with "
                 f"--resume {quoted(self.place, 80)}, or remove it"
             )
+
+    def with_checkpoints(self) -> Unfinished:
+        """Settle on the place; beside it lies what the training leaves until it is written."""
+        self._out = self.place
+        unfinished = Unfinished(self._out)
+        self._workshop = unfinished.folder
+        return unfinished
 
     def _check(self) -> None:
         """Find out before the work whether its result can be written; leave nothing behind."""

@@ -91,7 +91,7 @@ def _equations(block: Equations) -> str:
         f"<mtd>{written(Mark(sign))}</mtd><mtd>{written(step)}</mtd></mtr>"
         for k, (sign, step) in enumerate(block.steps)
     )
-    return f'<math display="block"><mtable class="steps">{rows}</mtable></math>'
+    return f'<math display="block"><mtable class="steps" displaystyle="true">{rows}</mtable></math>'
 
 
 def _piece(piece: Piece) -> str:
