@@ -262,7 +262,10 @@ def _divide(of: _Layout, x: Expression, y: Expression) -> tuple[Box, int]:
 
 @_layout("power")
 def _power(of: _Layout, x: Expression, y: Expression) -> tuple[Box, int]:
-    return Power(of(x, ATOM), of(y, LOOSE)), POWER
+    base = of(x, ATOM)
+    if isinstance(base, Symbol) and base.above.isdigit():  # no layer's number is an exponent
+        base = Bracketed(base)
+    return Power(base, of(y, LOOSE)), POWER
 
 
 @_layout("transpose")

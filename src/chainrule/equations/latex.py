@@ -31,7 +31,14 @@ LETTERS = {
     "π": r"\pi", "κ": r"\kappa", "∂": r"\partial", "ν": r"\nu",
 }  # fmt: skip
 SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
-FUNCTIONS = {"exp": r"\exp", "ln": r"\ln", "tanh": r"\tanh", "max": r"\max", "min": r"\min"}
+FUNCTIONS = {
+    "f′": "f'",
+    "exp": r"\exp",
+    "ln": r"\ln",
+    "tanh": r"\tanh",
+    "max": r"\max",
+    "min": r"\min",
+}
 ACCENTS = {"^": r"\hat", "-": r"\bar"}
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",

@@ -115,11 +115,20 @@ def _row(box: Row) -> list[Block]:
     """The parts; a sign before which nothing stands takes no room."""
     blocks = []
     for k, part in enumerate(box.parts):
-        if isinstance(part, Mark) and part.text in SPACED and (k == 0 and part.text in "+−"):
+        before = box.parts[k - 1] if k else Mark("=")
+        if isinstance(part, Mark) and part.text in "+−" and _is_sign(before):
             blocks.append(_line(part.text))
+        elif isinstance(part, Fraction) and not _derivative(part) and len(box.parts) > 1:
+            after = box.parts[k + 1 : k + 2]
+            several = after == (Mark(" "),) or before == Mark(" ")
+            blocks.append(_bracketed(_block(part), "()") if several else _block(part))
         else:
             blocks.append(_block(part))
     return blocks
+
+
+def _is_sign(box: Box) -> bool:
+    return isinstance(box, Mark) and box.text != " " and box.text in SPACED
 
 
 def _symbol(box: Symbol) -> str:

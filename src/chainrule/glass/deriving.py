@@ -1,9 +1,283 @@
-"""Derivations of the rules, in the letters of a notation and for the values at hand."""
+"""Derivations of the rules of backpropagation, in the letters of a notation.
 
+Each is given once, before the first use of its rule: 001's two cases of the output, with the
+cross-entropy from the likelihood and softmax from its Jacobian; the rule of hidden layers, with
+which 000 breaks off and which 002 leaves out; the gradients of weights and biases; f′.
+"""
+
+import functools
+from collections.abc import Callable
+
+from chainrule.activations import Activation
+from chainrule.equations import Expression, apply, number, symbols
+from chainrule.equations.boxes import (
+    Box,
+    Bracketed,
+    Call,
+    Fraction,
+    Power,
+    Symbol,
+    Total,
+    box_of,
+    row,
+)
 from chainrule.glass.definitions import Definition
 from chainrule.glass.document import Document
+from chainrule.glass.figures import figure
 from chainrule.glass.notation import Notation
 
+a, y, z = symbols("a y z")
+SLOPES: dict[str, tuple[Expression, ...]] = {
+    "logistic": (
+        apply("exp", -z) / (1 + apply("exp", -z)) ** 2,
+        1 / (1 + apply("exp", -z)) * (1 - 1 / (1 + apply("exp", -z))),
+    ),
+    "tanh": ((apply("exp", z) + apply("exp", -z)) ** 2 / (apply("exp", z) + apply("exp", -z)) ** 2
+             - (apply("exp", z) - apply("exp", -z)) ** 2
+             / (apply("exp", z) + apply("exp", -z)) ** 2,),
+}  # fmt: skip
 
-def derive(document: Document, notation: Notation, definition: Definition) -> None:
-    """Add the derivation of the rule that a definition is the use of, if there is one."""
+
+class Deriver:
+    """Writes derivations into a document, each before its first use.
+
+    Args:
+        document: what they are written into.
+        notation: the letters.
+    """
+
+    def __init__(self, document: Document, notation: Notation) -> None:
+        self._document, self._notation = document, notation
+        self._seen: set[str] = set()
+        loss = Symbol(notation.loss)
+        self._loss = loss
+        # 002 counts with S = −δ: its derivatives by z and a have the other sign.
+        self._minus = "−" if notation.name == "signal" else ""
+
+    def before(self, definition: Definition) -> None:
+        """Derive the rule that a definition uses, if it is one and was not used yet."""
+        place = self._notation.place(definition.path)
+        if definition.phase != "backward" or place.layer is None or place.suffix:
+            return
+        last = place.owner == self._notation.last
+        natural = f"{place.owner}.da" not in self._notation.trace
+        if place.quantity == "da" and last:
+            self._once("loss", self._of_loss)
+        elif place.quantity == "da":
+            self._once("hidden", lambda: self._of_hidden(place.layer or 0))
+        elif place.quantity == "delta" and last and natural:
+            self._once("loss", self._of_loss)
+        elif place.quantity == "delta":
+            self._of_activation(place.owner, place.layer)
+        elif place.quantity == "dW":
+            self._once("weights", lambda: self._of_weights(place.layer or 0))
+
+    def _once(self, name: str, write: Callable[[], None]) -> None:
+        if name not in self._seen:
+            self._seen.add(name)
+            write()
+
+    # ------------------------------------------------------------------ symbols
+
+    def _at(self, quantity: str, layer: int, below: str = "") -> Box:
+        """A quantity of a layer, with letters for the neurons."""
+        notation = self._notation
+        letter = "S" if quantity == "delta" and self._minus else notation.letters[quantity]
+        if quantity in "za":
+            letter = letter.lower()
+        elif quantity == "W" and notation.name == "theta":
+            letter = "θ"
+        return Symbol(letter, notation.above(layer + notation.shift.get(quantity, 0)), below)
+
+    def _weight(self, layer: int, source: str, unit: str) -> Box:
+        """A weight from one neuron to another, in the order of the notation's indices."""
+        places = f"{source}{unit}" if self._notation.name == "theta" else f"{unit}{source}"
+        return self._at("W", layer, places)
+
+    def _tree(self, tree: Expression, names: dict[str, Box]) -> Box:
+        return box_of(tree, lambda name: names.get(name, Symbol(name)), figure)
+
+    def _by(self, what: Box) -> Box:
+        """The derivative of the loss by something."""
+        return Fraction(row("∂", self._loss), row("∂", what))
+
+    # ------------------------------------------------------------------ rules
+
+    def _of_loss(self) -> None:
+        """How the loss changes with the output's weighted sum."""
+        network = self._notation.trace.network
+        assert network.loss is not None
+        outputs = network.layers[-1].output_activations()
+        pair = (network.loss.name, outputs[0].name if len(set(outputs)) == 1 else "")
+        known = {
+            ("binary_cross_entropy", "logistic"): self._of_cross_entropy,
+            ("cross_entropy", "softmax"): self._of_softmax,
+            ("mse", "logistic"): self._of_squares,
+        }
+        known.get(pair, self._of_any_loss)()
+
+    def _output(self) -> dict[str, Box]:
+        """The symbols of the output layer's neuron k."""
+        number_ = self._notation.layers[self._notation.last]
+        several = self._notation.trace.network.outputs > 1
+        below = "k" if several else ""
+        return {
+            "a": self._at("a", number_, below), "z": self._at("z", number_, below),
+            "delta": self._at("delta", number_, below),
+            "y": Symbol(self._notation.target, "", below),
+        }  # fmt: skip
+
+    def _of_squares(self) -> None:
+        """001's case 1."""
+        document, names = self._document, self._output()
+        tree = functools.partial(self._tree, names=names)
+        document.say("Squared error and a logistic output, for one example, by the chain rule:")
+        document.equate(self._loss, tree(number(0.5) * (a - y) ** 2))
+        document.equate(self._by(names["a"]), tree(number(0.5) * (number(2) * (a - y))),
+                        tree(a - y))  # fmt: skip
+        document.equate(Fraction(row("∂", names["a"]), row("∂", names["z"])), tree(a * (1 - a)))
+        self._output_rule(tree((a - y) * (a * (1 - a))), tree((y - a) * (a * (1 - a))))
+
+    def _output_rule(self, delta: Box, signal: Box) -> None:
+        """δ = ∂L/∂a · ∂a/∂z and what it comes to; with S the other way round."""
+        names = self._output()
+        product = row(
+            *([self._minus] if self._minus else []), self._by(names["a"]), " ",
+            Fraction(row("∂", names["a"]), row("∂", names["z"])),
+        )  # fmt: skip
+        self._document.equate(names["delta"], product, signal if self._minus else delta)
+
+    def _of_cross_entropy(self) -> None:
+        """001's case 2, from the likelihood."""
+        document, names = self._document, self._output()
+        tree = functools.partial(self._tree, names=names)
+        document.say(
+            "The output is the probability that the target is 1. Under it, the target has the "
+            "probability ",
+            row(Power(names["a"], names["y"]), " ", Power(Bracketed(tree(1 - a)), tree(1 - y))),
+            "; the loss is minus its logarithm:",
+        )  # fmt: skip
+        entropy = -(y * apply("log", a) + (1 - y) * apply("log", 1 - a))
+        document.equate(self._loss, tree(entropy))
+        document.equate(self._by(names["a"]), tree(-(y / a - (1 - y) / (1 - a))),
+                        tree((a - y) / (a * (1 - a))))  # fmt: skip
+        document.equate(Fraction(row("∂", names["a"]), row("∂", names["z"])), tree(a * (1 - a)))
+        document.say("In the product the two factors cancel:")
+        self._output_rule(tree(a - y), tree(y - a))
+
+    def _of_softmax(self) -> None:
+        """Through the Jacobian."""
+        document, names = self._document, self._output()
+        last = self._notation.layers[self._notation.last]
+        other = {"a": self._at("a", last, "c"), "z": self._at("z", last, "c")}
+        target = Symbol(self._notation.target, "", "c")
+        document.say(
+            "Each output of softmax depends on every weighted sum; its derivative is a matrix, the "
+            "Jacobian. From ",
+            row(other["a"], "=", Fraction(self._exp(other["z"]), Total("j", self._exp(
+                self._at("z", last, "j"))))), ":",
+        )  # fmt: skip
+        jacobian = Fraction(row("∂", other["a"]), row("∂", names["z"]))
+        one = Symbol("1", "", "c=k")
+        document.equate(jacobian, row(other["a"], " ", Bracketed(row(one, "−", names["a"]))))
+        document.say(
+            "where ", one, " is 1 if c is k, else 0. With ",
+            row(self._loss, "=", "−", Total("c", row(target, " ", Call("ln", (other["a"],))))), ":",
+        )  # fmt: skip
+        terms = Total("c", row(Fraction(target, other["a"]), " ", other["a"], " ",
+                               Bracketed(row(one, "−", names["a"]))))  # fmt: skip
+        minus = [] if self._minus else ["−"]
+        steps = [
+            row(*minus, terms),
+            row(names["y"], "−", names["a"], " ", Total("c", target)) if self._minus
+            else row(names["a"], " ", Total("c", target), "−", names["y"]),
+            row(names["y"], "−", names["a"]) if self._minus else row(names["a"], "−", names["y"]),
+        ]  # fmt: skip
+        document.equate(names["delta"], *steps)
+        document.say("since the targets of an example sum to 1.")
+
+    @staticmethod
+    def _exp(box: Box) -> Box:
+        return Call("exp", (box,))
+
+    def _of_any_loss(self) -> None:
+        document, names = self._document, self._output()
+        document.say("By the chain rule, through the output and its activation f:")
+        prime = Call("f′", (names["z"],))
+        document.equate(
+            names["delta"],
+            row(*([self._minus] if self._minus else []), self._by(names["a"]), " ", prime),
+        )
+
+    def _of_hidden(self, layer: int) -> None:
+        """The rule of hidden layers."""
+        document = self._document
+        after = {"z": self._at("z", layer + 1, "k"), "delta": self._at("delta", layer + 1, "k")}
+        mine = {"a": self._at("a", layer, "j"), "z": self._at("z", layer, "j")}
+        weight = self._weight(layer + 1, "j", "k")
+        document.say(
+            "The output of neuron j reaches every neuron k of the next layer, with the weight ",
+            weight, ", so the loss depends on it by all of them:",
+        )  # fmt: skip
+        document.equate(Fraction(row("∂", after["z"]), row("∂", mine["a"])), weight)
+        minus = [self._minus] if self._minus else []
+        document.equate(
+            row(*minus, self._by(mine["a"])),
+            Total("k", row(*minus, self._by(after["z"]), " ",
+                           Fraction(row("∂", after["z"]), row("∂", mine["a"])))),
+            Total("k", row(weight, " ", after["delta"])),
+        )  # fmt: skip
+        document.say("and through its own activation f:")
+        prime = Call("f′", (mine["z"],))
+        document.equate(
+            self._at("delta", layer, "j"),
+            row(*minus, self._by(mine["a"]), " ", prime),
+            row(prime, " ", Total("k", row(weight, " ", after["delta"]))),
+        )
+
+    def _of_weights(self, layer: int) -> None:
+        """The gradients of weights and biases."""
+        document, notation = self._document, self._notation
+        source = self._at("a", layer - 1, "i")
+        weight, sum_ = self._weight(layer, "i", "j"), self._at("z", layer, "j")
+        delta = self._at("delta", layer, "j")
+        document.say(
+            "A weight from i to j changes the weighted sum of j alone, by what it is multiplied "
+            "with; a bias, by 1:"
+        )
+        document.equate(Fraction(row("∂", sum_), row("∂", weight)), source)
+        minus = [self._minus] if self._minus else []
+        step = row(*minus, delta, " ", source)
+        document.equate(
+            self._by(weight),
+            row(self._by(sum_), " ", Fraction(row("∂", sum_), row("∂", weight))),
+            step,
+        )
+        if notation.trace.rows > 1:
+            mean = notation.trace.network.loss is None or notation.trace.network.loss.mean
+            how = "mean" if mean and not self._minus else "sum"
+            document.say(f"Over the examples it is the {how} of these, as the loss is.")
+
+    def _of_activation(self, owner: str, layer: int | None) -> None:
+        """f′ of each activation of a layer, where it is used first."""
+        network = self._notation.trace.network
+        used = network.layers[network.paths.index(owner)].output_activations()
+        for activation in dict.fromkeys(used):
+            write = functools.partial(self._slope, activation, layer)
+            self._once(f"slope {activation}", write)
+
+    def _slope(self, activation: Activation, layer: int | None) -> None:
+        if activation.rowwise:
+            return
+        names = {"a": self._at("a", layer or 1), "z": self._at("z", layer or 1)}
+        names["k"] = figure(activation.k or 0.0)
+        document = self._document
+        document.say(f"The derivative of {activation}, ",
+                     row(names["a"], "=", self._tree(activation.equation, names)), ":")  # fmt: skip
+        steps = (*SLOPES.get(activation.name, ()), activation.derivative_equation)
+        prime = Call("f′", (names["z"],))
+        document.equate(prime, *(self._tree(step, names) for step in steps))
+        for place, value in activation.kinks.items():
+            where = row(names["z"], "=", figure(place))
+            taken = figure(value)
+            document.say("At ", where, ", where there is no derivative, ", taken, " is taken.")

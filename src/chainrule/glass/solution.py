@@ -11,8 +11,8 @@ from chainrule.equations import Equation, Expression, symbol
 from chainrule.equations.boxes import Box, Figure, Mark, Matrix, Power, Symbol, Words, box_of, row
 from chainrule.equations.elements import Elements
 from chainrule.equations.text import text
-from chainrule.glass import deriving
 from chainrule.glass.definitions import Definition
+from chainrule.glass.deriving import Deriver
 from chainrule.glass.document import Document
 from chainrule.glass.figures import figure
 from chainrule.glass.lineage import shortened
@@ -57,6 +57,7 @@ class Solution:
     def __init__(self, trace: Trace, notation: Notation, style: Style, document: Document) -> None:
         self._trace, self._notation, self._style = trace, notation, style
         self._document = document
+        self._deriver = Deriver(document, notation) if style.derive else None
 
     # ------------------------------------------------------------------ sections
 
@@ -110,8 +111,8 @@ class Solution:
             if place != owner:
                 owner = place
                 self._document.heading(self._title(owner), 2)
-            if self._style.derive:
-                deriving.derive(self._document, self._notation, definition)
+            if self._deriver:
+                self._deriver.before(definition)
             self.show(definition)
             self._same_as_natural(definition)
 
