@@ -152,9 +152,10 @@ PROFILE = {
 PREDICT = {
     "no model": ("u", GOOD, [], "there is no file 'u'"),
     "an empty folder": ("empty", GOOD, [], "there is no file 'empty/model.chainrule'"),
-    "no model file": ("t.csv", GOOD, [], "'t.csv' is no readable model"),
-    "a network": ("m/network.safetensors", GOOD, [], "is no readable model"),
-    "half a model": ("half", GOOD, [], "'half' is no readable model"),
+    "no model file": ("t.csv", GOOD, [], "'t.csv' is no model of chainrule; MODEL comes first, "
+                      "then FILE"),
+    "a network": ("m/network.safetensors", GOOD, [], "is no model of chainrule; MODEL comes first"),
+    "half a model": ("half", GOOD, [], "'half' is no readable model: no archive, or one cut short"),
     "no table": ("m", None, [], "there is no file 't.csv'"),
     "an empty table": ("m", "", [], "'t.csv' is empty"),
     "no rows": ("m", "a,b\n", [], "'t.csv' has a header and no rows"),
@@ -165,11 +166,17 @@ PREDICT = {
     "to keep": ("m", GOOD, ["--keep", "id"], "there is no column 'id': there are 'a', 'b', 'y'"),
     "a name of ours": ("m", "a,b,spread\n1,2,3\n", ["--keep", "spread"], "cannot be kept"),
     "onto the table": ("m", GOOD, ["--out", "t.csv"], "'t.csv' is read: write somewhere else"),
+    "onto the model": ("m", GOOD, ["--out", "m/model.chainrule"], "model.chainrule' is read"),
+    "onto the model's file": ("m/model.chainrule", GOOD, ["--out", "./m/model.chainrule"],
+                              "model.chainrule' is read: write somewhere else"),
+    "onto the model by a link": ("m", GOOD, ["--out", "link/model.chainrule"], "' is read: write"),
+    "onto a linked model": ("link", GOOD, ["--out", "m/model.chainrule"], "' is read: write"),
+    "onto a link to the table": ("m", GOOD, ["--out", "table-link"], "'table-link' is read: write"),
     "onto a folder": ("m", GOOD, ["--out", "m"], "'m' is a directory, not a file"),
     "into nowhere": ("m", GOOD, ["--out", "u/p.csv"], "'u/p.csv' cannot be written"),
     "NUL": ("m", GOOD, ["--out", "a\0b"], r"'a\x00b' cannot be written"),
     "an option": ("m", GOOD, ["--spread"], "no such option"),
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -228,9 +235,11 @@ def test_a_bad_prediction_gets_one_line(case, model, folder, capsys):
     name, content, options, expected = PREDICT[case]
     shutil.copytree(model, "m")
     Path("empty").mkdir()
+    Path("link").symlink_to("m")
     Path("half").write_bytes((model / "model.chainrule").read_bytes()[:5000])
     if content is not None:
         Path("t.csv").write_text(content)
+        Path("table-link").symlink_to("t.csv")
     assert expected in refused(["predict", name, "t.csv", *options], folder, capsys)
     assert capsys.readouterr().out == ""
 

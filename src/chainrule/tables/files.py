@@ -81,6 +81,12 @@ def _described(model: TableModel) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def model_file(path: str | os.PathLike[str]) -> Path:
+    """The file of a model: itself, or the one in the directory of a run."""
+    file = Path(path)
+    return file / f"model{SUFFIX}" if file.is_dir() else file
+
+
 def load_model(path: str | os.PathLike[str]) -> TableModel:
     """Read a model that :func:`save_model` wrote.
 
@@ -91,9 +97,7 @@ def load_model(path: str | os.PathLike[str]) -> TableModel:
         TableError: if there is none, or it is no model, of a newer version, or damaged; or if
             skops is not installed.
     """
-    file = Path(path)
-    if file.is_dir():
-        file = file / f"model{SUFFIX}"
+    file = model_file(path)
     name = quoted(file, 80)
     check_skops()
     try:
@@ -112,6 +116,8 @@ def load_model(path: str | os.PathLike[str]) -> TableModel:
         raise TableError(f"there is no file {name}") from None
     except OSError as error:
         raise TableError(f"{name} cannot be read: {error.strerror or error}") from None
+    except zipfile.BadZipFile:
+        raise TableError(f"{name} is no readable model: no archive, or one cut short") from None
     except Exception as error:  # whatever a damaged file makes the readers of its parts say
         raise TableError(f"{name} is no readable model: {_first_line(error)}") from None
 
