@@ -23,7 +23,7 @@ from chainrule.tables.sources import table_of
 from chainrule.tables.splitting import fold_rows
 from chainrule.tables.task import read_later_target
 from chainrule.tables.unfinished import Unfinished
-from chainrule.tables.writing import RunDirectory
+from chainrule.tables.writing import RunDirectory, check_names
 from chainrule.training.callbacks import Callback
 from chainrule.training.history import DivergedError, Result
 from chainrule.training.resuming import SavedTraining
@@ -153,6 +153,7 @@ def fit_table(
         if isinstance(path, str | os.PathLike)
     }  # fmt: skip
     directory = RunDirectory(out, table.stem)
+    check_names(*sources.values(), directory.place)
     unfinished = Unfinished(directory.place) if checkpoint_every else None
     return _run(
         table, target, options, other, metric, sources, directory, unfinished, checkpoint_every,
