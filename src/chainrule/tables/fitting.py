@@ -153,7 +153,7 @@ def fit_table(
         if isinstance(path, str | os.PathLike)
     }  # fmt: skip
     directory = RunDirectory(out, table.stem)
-    check_names(*sources.values(), directory.place)
+    check_names(directory.place, list(sources.values()))
     unfinished = Unfinished(directory.place) if checkpoint_every else None
     return _run(
         table, target, options, other, metric, sources, directory, unfinished, checkpoint_every,

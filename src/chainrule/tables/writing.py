@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.storage.networks import save, write_whole
-from chainrule.tables.configuration import NAME
+from chainrule.tables.configuration import NAME, relative_to
 from chainrule.tables.errors import TableError, quoted
 from chainrule.tables.files import SUFFIX, save_model
 from chainrule.tables.planning import configuration_of
@@ -25,13 +25,17 @@ if TYPE_CHECKING:
 RUNS = "runs"  # where the directories of runs lie that were given no place
 
 
-def check_names(*paths: str | os.PathLike[str]) -> None:
-    """Refuse paths that no text file can name: a run's files say where its tables lie.
+def check_names(place: Path, sources: Sequence[str]) -> None:
+    """Refuse paths that no text file can name: a run's files say where it and its tables lie.
+
+    Args:
+        place: of the run.
+        sources: the paths of its tables.
 
     Raises:
         TableError: for one that is not UTF-8.
     """
-    for path in map(os.fspath, paths):
+    for path in (str(place), *sources, *(relative_to(place, path) or "" for path in sources)):
         try:
             path.encode()
         except UnicodeEncodeError:
