@@ -5,9 +5,10 @@ import shutil
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from chainrule.cli.main import run
+from chainrule.cli.main import EXTRAS, run
 from chainrule.tables.fitting import fit_table
 from chainrule.tables.options import Options
 
@@ -295,11 +296,32 @@ def test_a_task_that_the_target_does_not_allow_is_refused(target, task, expected
     assert expected in refused(arguments, folder, capsys)
 
 
-@pytest.mark.parametrize("package", ["typer", "pandas"])
-def test_a_missing_extra_is_named(package, folder, capsys, monkeypatch):
+NEEDS = {"pyarrow": "Parquet", "skops": "a model file"}  # all others: the command line
+
+
+@pytest.mark.parametrize("package", EXTRAS)
+def test_a_missing_extra_is_named_before_any_work(package, folder, capsys, monkeypatch):
+    table = PENGUINS
+    if package == "pyarrow":
+        table = folder / "penguins.parquet"
+        pd.read_csv(PENGUINS).to_parquet(table)
+    for name in list(sys.modules):
+        if name.startswith(f"{package}."):
+            monkeypatch.setitem(sys.modules, name, None)
+        if name.startswith("chainrule.cli.") and name != "chainrule.cli.main":
+            monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    line = refused(["fit", str(PENGUINS), "--target", "species"], folder, capsys)
-    assert line == f"error: the command line needs {package}: pip install 'chainrule[cli]'"
+    line = refused(["fit", str(table), "--target", "species"], folder, capsys)
+    what = NEEDS.get(package, "the command line")
+    assert line == f"error: {what} needs {package}: pip install 'chainrule[{EXTRAS[package]}]'"
+
+
+def test_without_a_report_its_packages_are_not_needed(folder, monkeypatch):
+    for name in ("matplotlib", "jinja2"):
+        monkeypatch.setitem(sys.modules, name, None)
+    arguments = ["fit", str(PENGUINS), "--target", "species", "--epochs", "1", "--no-report"]
+    assert run([*arguments, "--out", "m"]) == 0
+    assert not Path("m/report.html").exists()
 
 
 def test_too_little_memory_gets_one_line(folder, capsys, monkeypatch):

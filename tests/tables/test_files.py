@@ -280,7 +280,9 @@ def test_a_restored_model_prepares_bit_for_bit(scaling, tmp_path):
 def test_a_missing_skops_is_named_and_not_the_file(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "skops", None)
     monkeypatch.setitem(sys.modules, "skops.io", None)
-    with pytest.raises(TableError, match=r"model files need skops: pip install 'chainrule\[cli\]'"):
+    with pytest.raises(
+        TableError, match=r"a model file needs skops: pip install 'chainrule\[cli\]'"
+    ):
         cr.load_model(path)
 
 

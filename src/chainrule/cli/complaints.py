@@ -3,10 +3,10 @@
 Exit codes: 0, 2 for what the user can mend, 130 when interrupted.
 """
 
-import json
-import re
 import sys
 from typing import Any
+
+from chainrule.tables.written import to_json
 
 MISTAKE = 2
 INTERRUPTED = 130
@@ -36,15 +36,10 @@ def shown(words: str, longest: int = 60) -> str:
     return printable(words if len(words) <= longest else words[: longest - 1] + "…")
 
 
-#: Characters that JSON allows and terminals may obey, and halves of a character.
-STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
 def as_json(data: Any) -> str:
     """JSON in a line, in which no character steers a terminal.
 
     >>> as_json({"größe": "\\x9b31m"})
     '{"größe": "\\\\u009b31m"}'
     """
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
-    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return to_json(data)

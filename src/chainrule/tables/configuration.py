@@ -10,6 +10,7 @@ from typing import Any
 
 from chainrule.tables.errors import TableError, quoted
 from chainrule.tables.options import Options
+from chainrule.tables.written import to_toml
 
 NAME = "fit.toml"
 STANDARD_INPUT = "-"
@@ -74,8 +75,6 @@ class Configuration:
 
         ``out`` is not in it: a repetition is a run of its own.
         """
-        import tomli_w
-
         from chainrule import __version__
 
         asked = {name: getattr(self, name) for name in ASKED if name not in ("out", *PATHS)}
@@ -83,7 +82,7 @@ class Configuration:
             asked[name] = relative_to(folder, getattr(self, name))
         ordered = {name: asked[name] for name in ASKED if asked.get(name)}
         head = f"# chainrule fit --config {NAME}, of chainrule {__version__}"
-        return f"{head}\n{tomli_w.dumps(ordered | self.options.to_dict())}"
+        return f"{head}\n{to_toml(ordered | self.options.to_dict())}"
 
 
 def read_configuration(path: str | os.PathLike[str]) -> dict[str, Any]:

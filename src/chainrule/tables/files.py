@@ -27,6 +27,7 @@ from chainrule.tables.preprocessing import Preprocessing
 from chainrule.tables.restoring import restored
 from chainrule.tables.schemas import check_members, objects_of
 from chainrule.tables.task import Task
+from chainrule.tables.written import to_json
 
 FORMAT = "chainrule.model."
 VERSION = 1
@@ -44,7 +45,7 @@ def check_skops() -> None:
     try:
         import skops.io  # noqa: F401
     except ImportError:
-        raise TableError("model files need skops: pip install 'chainrule[cli]'") from None
+        raise TableError("a model file needs skops: pip install 'chainrule[cli]'") from None
 
 
 def save_model(model: TableModel, path: str | os.PathLike[str]) -> None:
@@ -59,7 +60,7 @@ def save_model(model: TableModel, path: str | os.PathLike[str]) -> None:
 
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(MODEL, json.dumps(_described(model), ensure_ascii=False, indent=1))
+        archive.writestr(MODEL, to_json(_described(model), indent=1))
         archive.writestr(PREPROCESSING, skops.io.dumps(model.preprocessing.transformer))
         for number, network in enumerate(model.networks, start=1):
             archive.writestr(f"network-{number}.safetensors", to_bytes(network))

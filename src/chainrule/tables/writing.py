@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import io
-import json
 import os
 import shutil
 import tempfile
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from chainrule.storage.networks import save, write_whole
 from chainrule.tables.configuration import NAME, relative_to
 from chainrule.tables.errors import TableError, quoted
-from chainrule.tables.files import SUFFIX, save_model
+from chainrule.tables.files import SUFFIX, check_skops, save_model
 from chainrule.tables.planning import configuration_of
 from chainrule.tables.unfinished import Unfinished, place_of
+from chainrule.tables.written import to_json
 from chainrule.training.history import History
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class RunDirectory:
         unfinished: whether its training may have been begun.
 
     Raises:
+        ImportError: if a package is not installed by which the files are written.
         TableError: if ``out`` exists and holds anything, is where the process stands, cannot be
             written, or was begun.
     """
@@ -61,6 +62,9 @@ class RunDirectory:
     def __init__(
         self, out: str | os.PathLike[str] | None, stem: str, unfinished: bool = False
     ) -> None:
+        check_skops()
+        import tomli_w  # noqa: F401
+
         self._asked = out
         self._out = None if out is None else place_of(out)
         self._stem = stem or "table"
@@ -223,7 +227,7 @@ def _unwritable(name: str, error: Exception) -> TableError:
 
 
 def _json(data: Mapping[str, Any]) -> bytes:
-    return (json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return (to_json(data, indent=2) + "\n").encode()
 
 
 def _metrics(histories: Sequence[History]) -> bytes:
