@@ -48,18 +48,25 @@ def objects_of(content: bytes) -> Any:
     """
     import skops.io
 
+    plain = _without_numbers(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of scikit-learn, about another version: see `about`
+        return skops.io.loads(plain, trusted=sorted(TRUSTED))
+
+
+def _without_numbers(content: bytes) -> bytes:
+    """The archive after it was checked, each of its objects one of its own."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         check_members(archive.infolist(), len(content))
         parts = {name: archive.read(name) for name in archive.namelist()}
-    schema = json.loads(parts[SCHEMA])
-    _check(schema, {name: len(part) for name, part in parts.items() if name != SCHEMA})
+    schema = json.loads(parts.pop(SCHEMA))
+    _check(schema, {name: len(part) for name, part in parts.items()})
     plain = io.BytesIO()
     with zipfile.ZipFile(plain, "w", zipfile.ZIP_STORED) as archive:
-        for name, part in (parts | {SCHEMA: json.dumps(schema).encode()}).items():
+        for name, part in parts.items():
             archive.writestr(name, part)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of scikit-learn, about another version: see `about`
-        return skops.io.loads(plain.getvalue(), trusted=sorted(TRUSTED))
+        archive.writestr(SCHEMA, json.dumps(schema, separators=(",", ":")))
+    return plain.getvalue()
 
 
 def check_members(infos: list[zipfile.ZipInfo], size: int, most: int = 1000) -> None:
@@ -83,7 +90,7 @@ def check_members(infos: list[zipfile.ZipInfo], size: int, most: int = 1000) -> 
 
 
 def _check(schema: Any, sizes: dict[str, int]) -> None:
-    """Refuse what has no place in a schema, and make each of its objects one of its own.
+    """Refuse what has no place in a schema, and take the numbers of its objects away.
 
     An object that is named again by its number is read once and stands in many places: a small
     file could hold more than memory does, and more than could be walked in years.
