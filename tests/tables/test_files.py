@@ -14,7 +14,6 @@ import pytest
 import chainrule as cr
 from chainrule.tables.errors import TableError
 from chainrule.tables.files import MODEL, PREPROCESSING
-from chainrule.tables.sources import table_of
 
 SAMPLES = Path(__file__).parent / "samples"
 SAMPLE = SAMPLES / "model-1.chainrule"
@@ -213,6 +212,8 @@ DAMAGED = {
         d["columns"][0]))), "two of its columns have one name"),
     "a column of no kind": (lambda p: rewritten(p, model=described(lambda d: d["columns"][0].update(
         read_as="dropped"))), "read as nothing that can be learnt from"),
+    "dates of no format": (lambda p: rewritten(p, model=described(lambda d: d["columns"][3].update(
+        style="%Q"))), "is no readable model: ValueError: 'Q' is a bad directive"),
     "a class of no kind": (lambda p: rewritten(p, model=described(lambda d: d["target"].update(
         classes=[[[]]]))), "neither text nor number"),
     "another network": (lambda p: rewritten(p, network=lambda b: b[:-4]), "is no readable model"),
@@ -241,40 +242,6 @@ def test_what_a_file_says_of_its_parts_but_numbers_and_levels_is_not_used(path, 
     found = cr.load_model(path).predict(rows)
     np.testing.assert_array_equal(found.values, cr.load_model(SAMPLE).predict(rows).values)
     assert capsys.readouterr() == ("", "")
-
-
-SCALINGS = ["standard", "robust", "quantile"]
-
-
-@pytest.mark.parametrize("scaling", SCALINGS)
-def test_a_restored_model_prepares_bit_for_bit(scaling, tmp_path):
-    rng = np.random.default_rng(0)
-    rows = 3 * 1100
-    frame = pd.DataFrame(
-        {
-            "a": rng.normal(size=rows), "day": rng.choice(["2024-01-01", "2024-05-06"], rows),
-            "few": rng.choice(["x", "y", ""], rows), "ok": rng.choice(["yes", "no"], rows),
-            # So many levels that the rarest are taken together.
-            "many": [f"p{min(k // 3 if k < 2700 else 900 + (k - 2700) // 2, 1090)}"
-                     for k in range(rows)],
-        }
-    )  # fmt: skip
-    frame.loc[::7, "a"] = np.nan
-    frame["y"] = frame["a"].fillna(0)
-    model = cr.table_model(frame, "y", epochs=1, hidden=(3,), scaling=scaling)
-    cr.save_model(model, tmp_path / "m.chainrule")
-    again = cr.load_model(tmp_path / "m.chainrule")
-    values = model.values_of(table_of(frame)) | {"many": np.array(["p1", "?"] * (rows // 2))}
-    np.testing.assert_array_equal(
-        again.preprocessing.inputs(values), model.preprocessing.inputs(values)
-    )
-    assert again.preprocessing.figures() == model.preprocessing.figures()
-    assert len(model.preprocessing.figures()["texts"]["many"]["taken_together"]) > 0
-    assert again.preprocessing.width == len(model.preprocessing.transformer.get_feature_names_out())
-    assert (
-        again.preprocessing.transformer.output_indices_
-        == model.preprocessing.transformer.output_indices_
-    )
 
 
 def test_a_missing_skops_is_named_and_not_the_file(path, monkeypatch):

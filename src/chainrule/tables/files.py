@@ -6,6 +6,7 @@ are made only of a constant list of types, and only their numbers and levels are
 packed and nothing stands in two places: no file unfolds to more than its size.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -216,3 +217,6 @@ def _check_fit(model: TableModel) -> None:
         for r in model.features
     }
     model.read_outputs(model.outputs(model.preprocessing.inputs(nothing)))
+    for reading in model.features:
+        with contextlib.suppress(TableError):  # a format of dates that is none raises another error
+            reading.values(np.array(["no date"], dtype=object), np.array([1]))
