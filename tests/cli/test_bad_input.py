@@ -1,12 +1,14 @@
 """What users get wrong: one clear line, exit code 2, and nothing written."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from chainrule.cli.main import run
+from chainrule.cli.main import EXTRAS, run
 from chainrule.tables.fitting import fit_table
 from chainrule.tables.options import Options
 
@@ -26,6 +28,10 @@ FILES = {
     "two of a name": (b"a,a,y\n1,2,0\n", "line 1: two columns have the name 'a'"),
     "names with spaces": (b"a,a ,y\n1,2,0\n", "line 1: two columns have the name 'a'"),
     "no names": (b",,\n1,2,0\n", "line 1: the header names no column"),
+    "endless numbers": (
+        (",".join(["9" * 5000] * 3) + "\n1,2,0\n").encode(),
+        "line 1: numbers ('99999",
+    ),
     "no header": (b"5.1,3.5,0\n4.9,3.0,1\n", "line 1: numbers ('5.1', '3.5', '0') stand where"),
     "latin-1": ("a,b,y\n1,é,0\n".encode("latin-1"), "line 2: byte 9 is not UTF-8"),
     "latin-1 and BOM": ("\ufeffa\n".encode() + b"\xe9\n", "line 2: byte 6 is not UTF-8"),
@@ -74,6 +80,13 @@ ARGUMENTS = {
     "a directory": (["fit", ".", "--target", "y"], "'.' is a directory, not a file"),
     "newline in name": (["fit", "a\nb", "--target", "y"], r"there is no file 'a\nb'"),
     "NUL in name": (["fit", "a\0b", "--target", "y"], r"'a\x00b' cannot be read"),
+    "resume here": (["fit", "--resume", "."], "there is no unfinished run '"),
+    "resume the root": (["fit", "--resume", "/"], "'/' cannot be the directory of a run"),
+    "resume a circle": (["fit", "--resume", "circle"], "'circle' cannot be a directory: "),
+    "out in a circle": (
+        ["fit", str(PENGUINS), "--target", "species", "--out", "circle"],
+        "'circle' cannot be a directory: ",
+    ),
     "no such command": (["fut"], "no such command 'fut'"),
     "no such option": (["fit", "t.csv", "--target", "y", "--epoch", "3"], "no such option"),
 }
@@ -151,6 +164,8 @@ OPTIONS = {
     "out in use": (["--out", "."], "the directory '.' exists and is not empty"),
 }
 
+PLANNED = ("explosion", "explosion at the end")  # found out after the plan is shown
+
 OTHERS = {"x.csv": "a,b\n1,2\n", "z.csv": "a,y\n1,0\n", "n.csv": "a,b,y\n1,2,7\n"}
 
 PROFILE = {
@@ -176,9 +191,10 @@ WARMUP = {
 PREDICT = {
     "no model": ("u", GOOD, [], "there is no file 'u'"),
     "an empty folder": ("empty", GOOD, [], "there is no file 'empty/model.chainrule'"),
-    "no model file": ("t.csv", GOOD, [], "'t.csv' is no readable model"),
-    "a network": ("m/network.safetensors", GOOD, [], "is no readable model"),
-    "half a model": ("half", GOOD, [], "'half' is no readable model"),
+    "no model file": ("t.csv", GOOD, [], "'t.csv' is no model of chainrule; MODEL comes first, "
+                      "then FILE"),
+    "a network": ("m/network.safetensors", GOOD, [], "is no model of chainrule; MODEL comes first"),
+    "half a model": ("half", GOOD, [], "'half' is no readable model: no archive, or one cut short"),
     "no table": ("m", None, [], "there is no file 't.csv'"),
     "an empty table": ("m", "", [], "'t.csv' is empty"),
     "no rows": ("m", "a,b\n", [], "'t.csv' has a header and no rows"),
@@ -189,11 +205,17 @@ PREDICT = {
     "to keep": ("m", GOOD, ["--keep", "id"], "there is no column 'id': there are 'a', 'b', 'y'"),
     "a name of ours": ("m", "a,b,spread\n1,2,3\n", ["--keep", "spread"], "cannot be kept"),
     "onto the table": ("m", GOOD, ["--out", "t.csv"], "'t.csv' is read: write somewhere else"),
+    "onto the model": ("m", GOOD, ["--out", "m/model.chainrule"], "model.chainrule' is read"),
+    "onto the model's file": ("m/model.chainrule", GOOD, ["--out", "./m/model.chainrule"],
+                              "model.chainrule' is read: write somewhere else"),
+    "onto the model by a link": ("m", GOOD, ["--out", "link/model.chainrule"], "' is read: write"),
+    "onto a linked model": ("link", GOOD, ["--out", "m/model.chainrule"], "' is read: write"),
+    "onto a link to the table": ("m", GOOD, ["--out", "table-link"], "'table-link' is read: write"),
     "onto a folder": ("m", GOOD, ["--out", "m"], "'m' is a directory, not a file"),
     "into nowhere": ("m", GOOD, ["--out", "u/p.csv"], "'u/p.csv' cannot be written"),
     "NUL": ("m", GOOD, ["--out", "a\0b"], r"'a\x00b' cannot be written"),
     "an option": ("m", GOOD, ["--spread"], "no such option"),
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -209,13 +231,14 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def refused(arguments, folder, capsys):
-    """Run a command that must fail; its line."""
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+def refused(arguments, folder, capsys, planned=False):
+    """Run a command that must fail, after it has shown its plan or nothing; its line."""
+    before = {path: path.lstat().st_mtime_ns for path in folder.rglob("*")}
     code = run(arguments)
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    assert {path: path.lstat().st_mtime_ns for path in folder.rglob("*")} == before
     printed = capsys.readouterr()
     assert code == 2
+    assert (printed.out != "") == planned
     assert "Traceback" not in printed.err
     lines = [line for line in printed.err.splitlines() if not line.startswith("epoch ")]
     assert len(lines) == 1
@@ -229,13 +252,30 @@ def test_a_bad_file_gets_one_line(case, folder, capsys):
     content, expected = FILES[case]
     Path("t.csv").write_bytes(content)
     assert expected in refused(["fit", "t.csv", "--target", "y"], folder, capsys)
-    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("case", ARGUMENTS)
 def test_bad_arguments_get_one_line(case, folder, capsys):
     arguments, expected = ARGUMENTS[case]
+    if "circle" in arguments:
+        Path("circle").symlink_to("circle")
     assert expected in refused(arguments, folder, capsys)
+
+
+def test_a_run_does_not_take_the_place_of_the_folder_that_one_is_in(folder, capsys):
+    line = refused(["fit", str(PENGUINS), "--target", "species", "--out", "."], folder, capsys)
+    assert "is the directory that this was started in: name one within it" in line
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are Unicode")
+@pytest.mark.parametrize("how", [["--out", os.fsdecode(b"caf\xe9")], ["--test", "table"], []])
+def test_a_name_that_is_not_utf8_is_refused_before_the_training(how, folder, capsys):
+    odd = os.fsdecode(b"caf\xe9.csv")
+    Path(odd).write_text(GOOD)
+    Path("t.csv").write_text(GOOD)
+    arguments = [odd if word == "table" else word for word in how]
+    line = refused(["fit", "t.csv" if how else odd, "--target", "y", *arguments], folder, capsys)
+    assert "is not UTF-8, and fit.toml could not hold it: rename it" in line
 
 
 @pytest.mark.parametrize("case", OPTIONS)
@@ -244,7 +284,8 @@ def test_a_bad_choice_gets_one_line(case, folder, capsys):
     Path("t.csv").write_text(GOOD)
     for name, content in OTHERS.items():
         Path(name).write_text(content)
-    assert expected in refused(["fit", "t.csv", "--target", "y", *options], folder, capsys)
+    arguments = ["fit", "t.csv", "--target", "y", *options]
+    assert expected in refused(arguments, folder, capsys, case in PLANNED)
 
 
 @pytest.mark.parametrize("case", PREDICT)
@@ -252,11 +293,12 @@ def test_a_bad_prediction_gets_one_line(case, model, folder, capsys):
     name, content, options, expected = PREDICT[case]
     shutil.copytree(model, "m")
     Path("empty").mkdir()
+    Path("link").symlink_to("m")
     Path("half").write_bytes((model / "model.chainrule").read_bytes()[:5000])
     if content is not None:
         Path("t.csv").write_text(content)
+        Path("table-link").symlink_to("t.csv")
     assert expected in refused(["predict", name, "t.csv", *options], folder, capsys)
-    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("case", PROFILE)
@@ -288,11 +330,32 @@ def test_a_task_that_the_target_does_not_allow_is_refused(target, task, expected
     assert expected in refused(arguments, folder, capsys)
 
 
-@pytest.mark.parametrize("package", ["typer", "pandas"])
-def test_a_missing_extra_is_named(package, folder, capsys, monkeypatch):
+NEEDS = {"pyarrow": "Parquet", "skops": "a model file"}  # all others: the command line
+
+
+@pytest.mark.parametrize("package", EXTRAS)
+def test_a_missing_extra_is_named_before_any_work(package, folder, capsys, monkeypatch):
+    table = PENGUINS
+    if package == "pyarrow":
+        table = folder / "penguins.parquet"
+        pd.read_csv(PENGUINS).to_parquet(table)
+    for name in list(sys.modules):
+        if name.startswith(f"{package}."):
+            monkeypatch.setitem(sys.modules, name, None)
+        if name.startswith("chainrule.cli.") and name != "chainrule.cli.main":
+            monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    line = refused(["fit", str(PENGUINS), "--target", "species"], folder, capsys)
-    assert line == f"error: the command line needs {package}: pip install 'chainrule[cli]'"
+    line = refused(["fit", str(table), "--target", "species"], folder, capsys)
+    what = NEEDS.get(package, "the command line")
+    assert line == f"error: {what} needs {package}: pip install 'chainrule[{EXTRAS[package]}]'"
+
+
+def test_without_a_report_its_packages_are_not_needed(folder, monkeypatch):
+    for name in ("matplotlib", "jinja2"):
+        monkeypatch.setitem(sys.modules, name, None)
+    arguments = ["fit", str(PENGUINS), "--target", "species", "--epochs", "1", "--no-report"]
+    assert run([*arguments, "--out", "m"]) == 0
+    assert not Path("m/report.html").exists()
 
 
 def test_too_little_memory_gets_one_line(folder, capsys, monkeypatch):
@@ -300,5 +363,5 @@ def test_too_little_memory_gets_one_line(folder, capsys, monkeypatch):
         raise MemoryError("Unable to allocate 7 TiB")
 
     monkeypatch.setattr("chainrule.tables.learning.Network", refuse)
-    line = refused(["fit", str(PENGUINS), "--target", "species"], folder, capsys)
+    line = refused(["fit", str(PENGUINS), "--target", "species"], folder, capsys, planned=True)
     assert line == "error: not enough memory: Unable to allocate 7 TiB"

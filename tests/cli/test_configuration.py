@@ -41,6 +41,29 @@ def test_a_run_is_repeated_bit_for_bit_from_its_own_configuration(folder, monkey
         assert key == "file" or options(second)[key] == value
 
 
+def test_a_run_that_is_reached_through_a_link_is_repeated():
+    Path("store/deep").mkdir(parents=True)
+    Path("near").symlink_to("store/deep")
+    fit = ["fit", "penguins.csv", "--target", "species", "--epochs", "1", "--quiet"]
+    assert run([*fit, "--out", "near/a"]) == 0
+    assert Path("near/a/fit.toml").read_text().count('file = "../../../penguins.csv"') == 1
+    Path("last").symlink_to("store/deep/a")
+    for number, file in enumerate(("near/a/fit.toml", "last/fit.toml", "store/deep/a/fit.toml")):
+        assert run(["fit", "--config", file, "--out", f"b{number}", "--quiet"]) == 0
+
+
+def test_a_table_that_is_reached_through_a_link_is_found_again():
+    Path("store/deep").mkdir(parents=True)
+    Path("store/penguins.csv").write_bytes(PENGUINS.read_bytes())
+    Path("penguins.csv").unlink()
+    Path("near").symlink_to("store/deep")
+    # For the system this is store/penguins.csv.
+    fit = ["fit", "near/../penguins.csv", "--target", "species", "--epochs", "1", "--quiet"]
+    assert run([*fit, "--out", "a"]) == 0
+    assert run(["fit", "--config", "a/fit.toml", "--out", "b", "--quiet"]) == 0
+    assert options("b")["file"] == os.path.join("store", "penguins.csv")
+
+
 def test_a_flag_overrides_the_file_which_overrides_the_default():
     Path("c.toml").write_text(
         'file = "penguins.csv"\ntarget = "species"\nepochs = 3\nhidden = [5]\nout = "from_file"\n'

@@ -78,6 +78,13 @@ REFUSED = {
     "a table for a network": (["net.safetensors", "--table", "table.csv"], "no columns"),
     "no such place": (["run", "--out", "no/model.onnx"], "no/model.onnx cannot be written"),
     "a directory": (["run", "--out", "empty"], "empty cannot be written"),
+    "onto the model": (["run", "--out", "run/model.chainrule"], "is read: write somewhere else"),
+    "onto its file": (["run/model.chainrule", "--out", "run/../run/model.chainrule"], "is read"),
+    "onto the model by a link": (["run", "--out", "link/model.chainrule"], "is read"),
+    "onto the table": (["run", "--table", "table.csv", "--out", "table.csv"], "is read"),
+    "onto a network": (["net.safetensors", "--out", "net.safetensors"], "is read"),
+    "onto itself by default": (["run/copy.onnx"], "'run/copy.onnx' is read"),
+    "NUL": (["run", "--out", "a\0b"], "null byte"),
     "no such folder": (["run", "--format", "torch", "--out", "no/a"], "no/a cannot be written"),
     "a full folder": (["run", "--format", "torch", "--out", "run"], "not an empty directory"),
 }  # fmt: skip
@@ -89,6 +96,10 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_written(arguments, fo
     (folder / "empty").mkdir()
     (folder / "odd.safetensors").write_bytes(b"odd")
     (folder / "other.csv").write_text("size\n1\n2\n")
+    (folder / "link").symlink_to("run")
+    (folder / "run" / "copy.onnx").write_bytes((folder / "run" / "model.chainrule").read_bytes())
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    contents = {path: path.read_bytes() for path in files}
     before = sorted(folder.rglob("*"))
     assert run(["export", *words]) == 2
     captured = capsys.readouterr()
@@ -96,6 +107,7 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_written(arguments, fo
     assert message in captured.err
     assert captured.err.count("\n") == 1
     assert sorted(folder.rglob("*")) == before
+    assert {path: path.read_bytes() for path in files} == contents
 
 
 def test_without_the_extra_the_line_names_it(folder, capsys, monkeypatch):

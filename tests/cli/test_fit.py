@@ -304,3 +304,16 @@ def test_help_and_version_are_there_at_once(capsys):
     assert capsys.readouterr().out == f"chainrule {chainrule.__version__}\n"
     assert run([]) == 0
     assert "Usage" in capsys.readouterr().out
+
+
+def test_a_report_that_cannot_be_written_leaves_the_run_and_names_it(capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("chainrule.report.write_report", full)
+    arguments = ["fit", PENGUINS, "--target", "species", "--epochs", "1", "--out", "m", "--json"]
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "error: the run is in 'm', but its report cannot be written: No space left" in err
+    assert (Path("m") / "model.chainrule").is_file()

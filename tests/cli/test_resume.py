@@ -102,6 +102,18 @@ def test_another_table_is_not_gone_on_with(capsys):
     assert not Path("b").exists()
 
 
+def test_damaged_checkpoints_get_one_line(capsys):
+    Path("t.csv").write_bytes(Path(PENGUINS).read_bytes())
+    begun()
+    for path in checkpoints("b.unfinished"):
+        path.write_bytes(b"x")
+    capsys.readouterr()
+    assert run(["fit", "--resume", "b", "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: no checkpoint in 'b.unfinished' can be read: ")
+    assert err.count("\n") == 1
+
+
 REFUSED = {
     "nothing": ([], "there is no unfinished run 'b.unfinished'"),
     "a table": ([PENGUINS], "give no FILE"),

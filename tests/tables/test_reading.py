@@ -62,7 +62,9 @@ def test_a_column_without_a_name_gets_its_number(read):
     assert read(",a,\n1,x,\n")[0].names == ["column 1", "a", "column 3"]
 
 
-@pytest.mark.parametrize("header", ["0,1,2,3,target", "2019,2020,2021", "a1,b2,3.5", "nan,inf,x"])
+@pytest.mark.parametrize(
+    "header", ["0,1,2,3,target", "2019,2020,2021", "a1,b2,3.5", "nan,inf,x", "9" * 5000 + ",x"]
+)
 def test_numbers_may_be_names(read, header):
     cells = ",".join("1" for _ in header.split(","))
     assert read(f"{header}\n{cells}\n")[0].names == header.split(",")

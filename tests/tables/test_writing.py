@@ -99,3 +99,13 @@ def test_two_runs_at_once_get_a_number_each(fitted, monkeypatch):
     assert first.write(fitted) == Path("runs/t-2")
     assert ran[1] == Path("runs/t-1")
     assert sorted(os.listdir("runs")) == ["t-1", "t-2"]
+
+
+def test_a_link_to_an_empty_directory_stays_and_leads_to_the_run(fitted):
+    Path("store/empty").mkdir(parents=True)
+    Path("link").symlink_to("store/empty")
+    Path("dangling").symlink_to("store/later")
+    for name, target in (("link", "empty"), ("dangling", "later")):
+        RunDirectory(name, "t").write(fitted)
+        assert Path(name).is_symlink()
+        assert sorted(os.listdir(f"store/{target}")) == FILES

@@ -3,11 +3,10 @@
 Exit codes: 0, 2 for what the user can mend, 130 when interrupted.
 """
 
-import json
 import sys
 from typing import Any
 
-from chainrule.tables.errors import STEERING
+from chainrule.tables.written import to_json
 
 MISTAKE = 2
 INTERRUPTED = 130
@@ -43,5 +42,4 @@ def as_json(data: Any) -> str:
     >>> as_json({"größe": "\\x9b31m"})
     '{"größe": "\\\\u009b31m"}'
     """
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
-    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return to_json(data)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from chainrule.cli.complaints import complain, printable
+from chainrule.cli.places import check_not_read
 
 EPILOG = """
 Examples:
@@ -66,6 +67,7 @@ def export(
 
     place = Path(out) if out else _beside(Path(model), format)
     try:
+        check_not_read(place, model, *([] if table is None else [table]))
         found = load_any(model)
         written = export_onnx if format is Format.onnx else export_torch
         report = written(found, place, table)

@@ -6,7 +6,7 @@ import typer
 
 from chainrule.cli.complaints import INTERRUPTED, as_json, complain
 from chainrule.cli.flags import DATA, EVALUATION, OUTPUT, flag_of, given, with_flags
-from chainrule.tables.errors import TableError
+from chainrule.tables.errors import TableError, quoted
 
 if TYPE_CHECKING:
     from chainrule.tables.fitting import Run
@@ -118,6 +118,10 @@ def fit(
         "file": file, "target": target, "test": test, "metric": metric, "out": out,
         "checkpoint_every": checkpoint_every,
     }  # fmt: skip
+    if report:
+        from chainrule.report.extras import import_extras
+
+        import_extras()
     flags = {name: value for name, value in asked.items() if value is not None} | given(choices)
     how = {"prepared": None if json or quiet else show_plan, "progress": not quiet}
     try:
@@ -181,4 +185,10 @@ def _write_report(run: "Run") -> None:
     from chainrule.report import write_report
 
     command = shlex.join(["chainrule", "fit", "--config", str(run.path / "fit.toml")])
-    write_report(run.fitted, run.path / "report.html", command)
+    try:
+        write_report(run.fitted, run.path / "report.html", command)
+    except OSError as error:
+        raise TableError(
+            f"the run is in {quoted(run.path, 80)}, but its report cannot be written: "
+            f"{error.strerror or error}"
+        ) from None

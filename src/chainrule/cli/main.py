@@ -10,7 +10,7 @@ from chainrule.cli.complaints import INTERRUPTED, complain
 #: What the commands need beyond the library, and the extra that brings it.
 EXTRAS = {
     "typer": "cli", "rich": "cli", "pandas": "cli", "skops": "cli", "tomli_w": "cli",
-    "pyarrow": "parquet",
+    "matplotlib": "cli", "jinja2": "cli", "pyarrow": "parquet",
 }  # fmt: skip
 
 

@@ -1,14 +1,15 @@
 """``chainrule predict``: what a model says of the rows of another table."""
 
-import contextlib
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from chainrule.cli.complaints import as_json, printable
+from chainrule.cli.places import check_file_place
 from chainrule.tables.errors import TableError, counted, quoted
+
+ARCHIVE = b"PK\x03\x04"  # how a model file begins
 
 EPILOG = """
 Examples:
@@ -68,7 +69,8 @@ def predict(
     from chainrule.tables.sources import table_of
 
     if out is not None:
-        _check_place(out, model, file)
+        check_file_place(out, model, file)
+    _check_model(model)
     loaded = load_model(model)
     table = table_of(file)
     found = answers(loaded, table, list(dict.fromkeys(keep or ())))
@@ -87,20 +89,20 @@ def predict(
         typer.echo(f"{counted(table.rows, 'prediction')} in {printable(out)}", err=True)
 
 
-def _check_place(out: str, *inputs: str) -> None:
-    """Refuse, before any work, a place that cannot be written, or that of what is read."""
-    place = Path(out)
+def _check_model(model: str) -> None:
+    """Refuse what is no archive at all: most likely the arguments stand in the other order.
+
+    Raises:
+        TableError: that says what comes first.
+    """
+    from chainrule.tables.files import model_file
+
     try:
-        with contextlib.suppress(FileNotFoundError):
-            os.stat(out)  # a name that no file can have is refused by it
-        if place.is_dir():
-            raise TableError(f"{quoted(out, 80)} is a directory, not a file")
-        if not place.parent.is_dir() or not os.access(place.parent, os.W_OK):
-            raise TableError(f"{quoted(out, 80)} cannot be written: its folder cannot be")
-        same = [name for name in inputs if place.exists() and Path(name).exists()]
-        if any(place.samefile(name) for name in same):
-            raise TableError(f"{quoted(out, 80)} is read: write somewhere else")
-    except (OSError, ValueError) as error:
-        if isinstance(error, TableError):
-            raise
-        raise TableError(f"{quoted(out, 80)} cannot be written: {error}") from None
+        with open(model_file(model), "rb") as file:
+            begins = file.read(len(ARCHIVE))
+    except (OSError, ValueError):
+        return  # said when it is loaded
+    if begins != ARCHIVE:
+        raise TableError(
+            f"{quoted(model, 80)} is no model of chainrule; MODEL comes first, then FILE"
+        )

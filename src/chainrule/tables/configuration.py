@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule.tables.errors import TableError, nearest, quoted
 from chainrule.tables.options import Options
+from chainrule.tables.written import to_toml
 
 NAME = "fit.toml"
 STANDARD_INPUT = "-"
@@ -67,16 +68,14 @@ class Configuration:
 
         ``out`` is not in it: a repetition is a run of its own.
         """
-        import tomli_w
-
         from chainrule import __version__
 
         asked = {name: getattr(self, name) for name in ASKED if name not in ("out", *PATHS)}
         for name in ("file", "test"):
-            asked[name] = _relative_to(folder, getattr(self, name))
+            asked[name] = relative_to(folder, getattr(self, name))
         ordered = {name: asked[name] for name in ASKED if asked.get(name)}
         head = f"# chainrule fit --config {NAME}, of chainrule {__version__}"
-        return f"{head}\n{tomli_w.dumps(ordered | self.options.to_dict())}"
+        return f"{head}\n{to_toml(ordered | self.options.to_dict())}"
 
 
 def check_checkpoints(every: Any, options: Options) -> None:
@@ -116,7 +115,7 @@ def read_configuration(path: str | os.PathLike[str]) -> dict[str, Any]:
         _check_known(key, name)
     for key in PATHS:
         if isinstance(found.get(key), str) and found[key] != STANDARD_INPUT:
-            found[key] = os.path.normpath(file.parent / found[key])
+            found[key] = _from(file.parent, found[key])
     return found
 
 
@@ -126,12 +125,27 @@ def _check_known(key: str, name: str) -> None:
         raise TableError(f"{name} has an unknown key {quoted(key)}: {nearest(key, known)}")
 
 
-def _relative_to(folder: Path, path: str | None) -> str | None:
+def relative_to(folder: Path, path: str | None) -> str | None:
     """A path as a file in the folder names it; an absolute one stays."""
     if path is None or path == STANDARD_INPUT or os.path.isabs(path):
         return path
     try:
-        # Where the folder is reached through a link, `..` would lead elsewhere.
-        return Path(os.path.relpath(path, folder.resolve())).as_posix()
+        # Where either is reached through a link, `..` would lead elsewhere.
+        real = _without_dots(Path(path))
+        return Path(os.path.relpath(real, folder.resolve())).as_posix()
     except ValueError:  # on another drive
         return str(Path(path).absolute())
+
+
+def _from(folder: Path, path: str) -> str:
+    """A path that a file in the folder names, short where that leads to the same place."""
+    named = folder / path
+    short = os.path.normpath(named)
+    if os.path.realpath(short) == os.path.realpath(named):
+        return short
+    return str(_without_dots(named))
+
+
+def _without_dots(path: Path) -> Path:
+    """The path with its folder's links and dots resolved as the system does, its own name kept."""
+    return path.parent.resolve() / path.name

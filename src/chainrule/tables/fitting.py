@@ -24,7 +24,7 @@ from chainrule.tables.sources import table_of
 from chainrule.tables.splitting import fold_rows
 from chainrule.tables.task import Target, read_later_target
 from chainrule.tables.unfinished import Unfinished
-from chainrule.tables.writing import RunDirectory
+from chainrule.tables.writing import RunDirectory, check_names
 from chainrule.training.callbacks import Callback
 from chainrule.training.history import DivergedError, Result
 from chainrule.training.resuming import SavedTraining
@@ -157,6 +157,7 @@ def fit_table(
     )  # fmt: skip
     table, other = table_of(data), None if test is None else table_of(test)
     directory = RunDirectory(out, table.stem)
+    check_names(directory.place, [path for path in paths if path])
     unfinished = directory.with_checkpoints() if checkpoint_every else None
     return _run(asked, table, other, directory, unfinished, prepared, progress)
 

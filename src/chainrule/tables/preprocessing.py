@@ -76,7 +76,9 @@ class Preprocessing:
     @property
     def width(self) -> int:
         """How many inputs there are."""
-        return len(self.transformer.get_feature_names_out())
+        one_hot = sum(len(one.categories_[0]) for one in self._encoders(ONE_HOTS).values())
+        plain = len(self._names("numbers")) + len(self._names("gaps"))
+        return plain + one_hot + len(self._encoders(CODES))
 
     def levels(self) -> dict[str, list[str]]:
         """The levels of each text column that training rows had, ``""`` for a missing one."""
@@ -157,27 +159,43 @@ def dimension_of(levels: int) -> int:
 
 
 def _transformer(frame: Any, readings: Sequence[Reading], scaling: str, one_hot: int) -> Any:
+    texts = [r.name for r in readings if r.kind == "text"]
+    levels = {name: frame[name].nunique() for name in texts}
+    codes = {name: number for name, number in levels.items() if number > one_hot}
+    numbers = [name for name in frame if name not in levels]
+    gaps = [name for name in numbers if frame[name].isna().any() and not _is_part(name, readings)]
+    return unfitted(numbers, gaps, texts, codes, _scaler(scaling, len(frame)))
+
+
+def unfitted(
+    numbers: Sequence[str], gaps: Sequence[str], texts: Sequence[str], codes: Mapping[str, int],
+    scaler: Any,
+) -> Any:  # fmt: skip
+    """The transformer of a frame before it is fitted.
+
+    Args:
+        numbers: columns that are scaled.
+        gaps: those of them whose missing cells are marked.
+        texts: all columns of text.
+        codes: those of them that become codes, with their number of levels.
+        scaler: of the numbers.
+    """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import MissingIndicator, SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-    texts = [r.name for r in readings if r.kind == "text"]
-    codes = [name for name in texts if frame[name].nunique() > one_hot]
-    numbers = [name for name in frame if name not in texts]
-    gaps = [name for name in numbers if frame[name].isna().any() and not _is_part(name, readings)]
     # A number that no training row has is 0 throughout, not left out: the width stays.
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
     parts = [
-        ("numbers", make_pipeline(imputer, _scaler(scaling, len(frame))), numbers),
-        ("gaps", MissingIndicator(features="all"), gaps),
+        ("numbers", make_pipeline(imputer, scaler), list(numbers)),
+        ("gaps", MissingIndicator(features="all"), list(gaps)),
     ]
     for number, name in enumerate(texts):
         if name not in codes:
             encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
             parts.append((f"{ONE_HOTS}{number}", encoder, [name]))
-    for number, name in enumerate(codes):
-        levels = frame[name].nunique()
+    for number, (name, levels) in enumerate(codes.items()):
         encoder = OrdinalEncoder(
             handle_unknown="use_encoded_value", unknown_value=min(levels, MOST_LEVELS),
             max_categories=MOST_LEVELS if levels > MOST_LEVELS else None,

@@ -23,6 +23,7 @@ from chainrule.tables.errors import TableError, counted, listed, quoted
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SNIFFED = 50  # records that decide on the delimiter
+MOST_DIGITS = 100  # of the number of a column or a year: Python turns some thousands into no number
 BLOCK = 10_000  # records that are turned into columns together
 
 GZIP = b"\x1f\x8b"
@@ -252,9 +253,16 @@ def _names(line: int, header: list[str]) -> list[str]:
 def _is_data(header: list[str]) -> bool:
     """Whether the header is a row of numbers; column numbers and years are names, too."""
     numbers = [cell for cell in header if re.fullmatch(NUMBER, cell)]
-    whole = [int(cell) for cell in numbers if cell.isdecimal()]
+    whole = [cell for cell in numbers if cell.isdecimal()]
     if 2 * (len(numbers) - len(whole)) >= len(header):
         return True
     if len(numbers) < sum(map(bool, header)):
         return False
-    return len(whole) < len(numbers) or whole != list(range(whole[0], whole[0] + len(whole)))
+    return len(whole) < len(numbers) or not _consecutive(whole)
+
+
+def _consecutive(digits: list[str]) -> bool:
+    if max(map(len, digits)) > MOST_DIGITS:
+        return len(digits) == 1
+    first = int(digits[0])
+    return list(map(int, digits)) == list(range(first, first + len(digits)))

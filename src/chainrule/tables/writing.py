@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import io
-import json
 import os
 import shutil
 import tempfile
@@ -12,18 +11,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.storage.networks import save, write_whole
-from chainrule.tables.configuration import NAME
+from chainrule.tables.configuration import NAME, relative_to
 from chainrule.tables.errors import TableError, quoted
-from chainrule.tables.files import SUFFIX, save_model
+from chainrule.tables.files import SUFFIX, check_skops, save_model
 from chainrule.tables.planning import configuration_of
 from chainrule.tables.unfinished import SUFFIX as UNFINISHED
-from chainrule.tables.unfinished import Unfinished
+from chainrule.tables.unfinished import Unfinished, place_of
+from chainrule.tables.written import to_json
 from chainrule.training.history import History
 
 if TYPE_CHECKING:
     from chainrule.tables.fitting import Fitted
 
 RUNS = "runs"  # where the directories of runs lie that were given no place
+
+
+def check_names(place: Path, sources: Sequence[str]) -> None:
+    """Refuse paths that no text file can name: a run's files say where it and its tables lie.
+
+    Args:
+        place: of the run.
+        sources: the paths of its tables.
+
+    Raises:
+        TableError: for one that is not UTF-8.
+    """
+    for path in (str(place), *sources, *(relative_to(place, path) or "" for path in sources)):
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise TableError(
+                f"the name {quoted(path, 80)} is not UTF-8, and fit.toml could not hold it: "
+                "rename it"
+            ) from None
 
 
 class RunDirectory:
@@ -35,13 +55,19 @@ class RunDirectory:
         unfinished: whether its training may have been begun.
 
     Raises:
-        TableError: if ``out`` exists and holds anything, cannot be written, or was begun.
+        ImportError: if a package is not installed by which the files are written.
+        TableError: if ``out`` exists and holds anything, is where the process stands, cannot be
+            written, or was begun.
     """
 
     def __init__(
         self, out: str | os.PathLike[str] | None, stem: str, unfinished: bool = False
     ) -> None:
-        self._out = None if out is None else Path(out)
+        check_skops()
+        import tomli_w  # noqa: F401
+
+        self._asked = out
+        self._out = None if out is None else place_of(out)
         self._stem = stem or "table"
         if self.place.name.endswith(UNFINISHED):
             raise TableError(
@@ -67,18 +93,24 @@ class RunDirectory:
     def _check(self) -> None:
         """Find out before the work whether its result can be written; leave nothing behind."""
         place = self.place
+        name = quoted(place if self._asked is None else self._asked, 80)
         try:
             if place.exists() and not place.is_dir():
-                raise TableError(f"{quoted(place, 80)} exists and is not a directory")
+                raise TableError(f"{name} exists and is not a directory")
             if place.is_dir() and any(place.iterdir()):
-                raise TableError(f"the directory {quoted(place, 80)} exists and is not empty")
+                raise TableError(f"the directory {name} exists and is not empty")
+            if place.is_dir() and place.samefile(os.curdir):
+                # It would be replaced, and whoever stands in it be left in one that is gone.
+                raise TableError(
+                    f"{name} is the directory that this was started in: name one within it"
+                )
             made = _make(place.parent)
             try:
                 os.rmdir(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
             finally:
                 _unmake(made)
         except (OSError, ValueError) as error:
-            raise _unwritable(place, error) from None
+            raise _unwritable(name, error) from None
 
     @property
     def place(self) -> Path:
@@ -122,7 +154,7 @@ class RunDirectory:
         except BaseException as error:
             _unmake(made)
             if isinstance(error, OSError):
-                raise _unwritable(place, error) from None
+                raise _unwritable(quoted(place, 80), error) from None
             raise
 
     def _published(self, temporary: Path) -> Path:
@@ -200,15 +232,15 @@ def _unmake(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def _unwritable(place: Path, error: Exception) -> TableError:
+def _unwritable(name: str, error: Exception) -> TableError:
     if isinstance(error, TableError):
         return error
     reason = getattr(error, "strerror", None) or error
-    return TableError(f"the directory {quoted(place, 80)} cannot be written: {reason}")
+    return TableError(f"the directory {name} cannot be written: {reason}")
 
 
 def _json(data: Mapping[str, Any]) -> bytes:
-    return (json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return (to_json(data, indent=2) + "\n").encode()
 
 
 def _metrics(histories: Sequence[History]) -> bytes:
