@@ -236,7 +236,7 @@ def _call(function: str) -> Callable[..., tuple[Box, int]]:
 
 
 for _operation, _function in {
-    "exp": "exp", "expm1": "expm1", "log": "ln", "tanh": "tanh", "logistic": "σ", "erfc": "erfc",
+    "exp": "exp", "log": "ln", "tanh": "tanh", "logistic": "σ", "erfc": "erfc",
     "sign": "sign", "maximum": "max", "minimum": "min", "onehot": "onehot",
 }.items():  # fmt: skip
     LAYOUTS[_operation] = _call(_function)
@@ -248,6 +248,11 @@ LAYOUTS["column"] = lambda of, x: (of(x, ATOM), ATOM)
 @_layout("log1p")
 def _log1p(of: _Layout, x: Expression) -> tuple[Box, int]:
     return Call("ln", (row(of._show(1), "+", of(x, SUM, first=False)),)), ATOM
+
+
+@_layout("expm1")
+def _expm1(of: _Layout, x: Expression) -> tuple[Box, int]:
+    return row(Call("exp", (of(x, LOOSE),)), "−", of._show(1)), SUM
 
 
 @_layout("softplus")
@@ -302,6 +307,18 @@ def _total(index: str) -> Callable[..., tuple[Box, int]]:
 LAYOUTS["sum_rows"] = _total("i")
 LAYOUTS["sum_outputs"] = LAYOUTS["sum_outputs_column"] = _total("k")
 LAYOUTS["sum_all"] = _total("")
+
+
+def _over(word: str, index: str) -> Callable[..., tuple[Box, int]]:
+    def layout(of: _Layout, x: Expression) -> tuple[Box, int]:
+        return row(Symbol(word, below=index), " ", of(x, ATOM)), QUOTIENT
+
+    return layout
+
+
+LAYOUTS["max_outputs_column"] = _over("max", "k")
+LAYOUTS["mean_outputs"] = LAYOUTS["mean_outputs_column"] = _over("mean", "k")
+LAYOUTS["mean_rows"] = _over("mean", "i")
 
 
 @_layout("logsumexp")

@@ -23,6 +23,7 @@ MARKS = {
     "×": r"\times ", "∇": r"\nabla ", "…": r"\dots ", "⋮": r"\vdots ", " ": r"\,",
     "ℝ": r"\mathbb{R}",
     "Σ": r"\sum ", "Π": r"\prod ", "%": r"\%", "′": "'", ":": r"\colon ", "~": r"\sim ",
+    "ᵀ": r"^{\top}", "ᵢ": "_{i}", "ₖ": "_{k}", "∞": r"\infty ", "½": r"\tfrac{1}{2}",
 }  # fmt: skip
 LETTERS = {
     "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\varepsilon",
@@ -117,7 +118,8 @@ def _apart(written: str) -> str:
 def _figure(text: str) -> str:
     digits, _, power = text.replace("−", "-").partition("e")
     if not power:
-        return rf"\text{{{text}}}" if digits.strip("-").isalpha() else digits
+        plain = digits.strip("-")
+        return rf"\text{{{text}}}" if plain.isalpha() else digits.replace("∞", r"\infty ")
     return rf"{digits} \cdot 10^{{{power}}}"
 
 
@@ -143,7 +145,9 @@ def _symbol(box: Symbol) -> str:
 
 
 def _script(written: str) -> str:
-    return rf"\text{{{escaped(written)}}}" if any(len(w) > 1 for w in _words(written)) else written
+    if any(len(word) > 1 for word in _words(written)):
+        return rf"\text{{{escaped(written)}}}"
+    return "".join(_apart(LETTERS.get(letter, letter)) for letter in written)
 
 
 def _words(written: str) -> list[str]:

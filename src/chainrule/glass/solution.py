@@ -67,7 +67,8 @@ class Solution:
         network = trace.network
         document.heading("Network and data")
         examples = "one example" if trace.rows == 1 else f"{trace.rows} examples"
-        document.say(f"{_layers(network)}; loss {network.loss}; {examples}.")
+        loss = f"loss {network.loss}; " if "loss" in trace else ""
+        document.say(f"{_layers(network)}; {loss}{examples}.")
         if trace.optimizer is not None:
             rate = self._figure(trace.scalars["learning_rate"])
             document.say(
@@ -78,10 +79,9 @@ class Solution:
         if rounding:
             places = ", ".join(f"{name} to {n}" for name, n in rounding.decimals.items())
             document.say(f"Rounded before it is used, in decimals: {places}.")
-        for path in ("x", "y"):
-            self._given(path)
-        for path in network.places:
-            self._given(path)
+        for path in ("x", "y", *network.places):
+            if path in trace:
+                self._given(path)
 
     def work(self, iteration: int) -> None:
         """The step itself.
@@ -95,6 +95,8 @@ class Solution:
             which = f"{word} iteration: "
         document.heading(f"{which}forward propagation".capitalize())
         self._steps(layout.FORWARD)
+        if "loss" not in self._trace:
+            return
         document.heading(f"{which}loss".capitalize())
         self._loss()
         document.heading(f"{which}backpropagation".capitalize())

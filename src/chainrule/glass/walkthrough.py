@@ -93,7 +93,7 @@ class Walkthrough:
 def walkthrough(
     network: Network,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     optimizer: Optimizer | None = None,
     notation: str = "bracket",
@@ -115,7 +115,7 @@ def walkthrough(
     Args:
         network: its parameters are read as they are, and stay so.
         x: (m, inputs), or (inputs,) for one example.
-        y: targets as for the training.
+        y: targets as for the training; without them it ends with the outputs.
         optimizer: whose update is shown; without one it ends with the gradients.
         notation: ``"bracket"`` (001), ``"theta"`` (000) or ``"signal"`` (002).
         form: ``"matrix"``, ``"scalar"`` (neuron by neuron), or ``"both"``.
