@@ -193,15 +193,80 @@ def test_an_edit_of_what_a_kernel_is_made_of_means_another_place_for_it_alone(
     assert key(functions["other"]["f"]) == alone
 
 
+LONG_AGO = (0, 0)
+
+
 def test_folders_of_other_sources_go_when_they_are_old(root):
-    old, young = root / "old", root / "young"
+    old, young = root / ("0a" * 10), root / ("0b" * 10)
     for place in (old, young):
         place.mkdir(parents=True)
-    long_ago = 0
-    os.utime(old, (long_ago, long_ago))
+    os.utime(old, LONG_AGO)
     cache.folder()
     assert not old.exists()
     assert young.exists()
+
+
+def test_parts_of_kernels_that_are_old_go_too(root):
+    inside = cache.folder() / "float32"
+    old, young = inside / ("0a" * 6), inside / ("0b" * 6)
+    for place in (old, young, inside / "engine"):
+        place.mkdir(parents=True)
+    for place in (old, inside / "engine"):
+        os.utime(place, LONG_AGO)
+    cache.folder.cache_clear()
+    cache.folder()
+    assert [place.name for place in inside.iterdir()] == [young.name]
+
+
+def test_nothing_else_in_the_folder_that_was_named_is_touched(root):
+    thesis = root / "thesis" / "chapter.txt"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("mine")
+    root.chmod(0o755)
+    for name in ("thesis", "0A" * 10, "0a" * 11, "x" * 20, "engine", "0a" * 6):
+        (root / name).mkdir(exist_ok=True)
+        os.utime(root / name, LONG_AGO)
+    before, mode = set(root.iterdir()), stat.S_IMODE(root.stat().st_mode)
+    mine = cache.folder()
+    assert thesis.read_text() == "mine"
+    assert set(root.iterdir()) == before | {mine}
+    assert stat.S_IMODE(root.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_in_a_folder_that_is_open_to_others_ours_is_closed(root):
+    mine = root / cache.sources_key()
+    mine.mkdir(parents=True)
+    for place in (root, mine):
+        place.chmod(0o755)
+    assert cache.folder() == mine
+    assert stat.S_IMODE(mine.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such owners")
+def test_code_in_a_file_of_another_user_is_not_loaded(tmp_path, monkeypatch):
+    from chainrule.engine import native
+
+    file, code = tmp_path / "f.code", native.Code("f", (), b"machine code")
+    cache._store(file, code)
+    assert cache._stored(file) == code
+    monkeypatch.setattr(os, "getuid", lambda: file.stat().st_uid + 1)
+    assert cache._stored(file) is None
+
+
+@pytest.mark.parametrize("named", ["kernels", "~/kernels"])
+def test_a_folder_stays_where_it_was_when_the_process_goes_elsewhere(
+    named, tmp_path, monkeypatch, root
+):
+    monkeypatch.setenv("CHAINRULE_CACHE", named)
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    found = cache.folder()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert found == tmp_path / "kernels" / cache.sources_key()
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_every_kernel_of_the_package_can_be_stored():
