@@ -219,7 +219,7 @@ class Executor:
 
     def _table(self) -> np.ndarray:
         """What the walk walks over."""
-        tables = self.program.tables
+        tables = self.binding.tables
         return table_of(
             self._control, tables.segments, tables.blocks, tables.instructions, tables.operands,
             self.binding.regions, self._contexts, tables.ranges, tables.factors, self._order,
