@@ -131,8 +131,8 @@ class _SingleRow:
                 self._row[:] = x
         else:
             self._row[:] = x
-        # Not finite: either a value is not, or the sum of finite ones overflows. Look closer.
-        if not math.isfinite(np.add.reduce(self._row)):
+        # Not finite: either a value is not, or the sum of finite squares overflows. Look closer.
+        if not math.isfinite(np.vdot(self._row, self._row)):  # other sums warn, and take longer
             data.check_finite(x[None, :], "X", self._row.dtype.name)
         if self._check is not None:
             self._check(self._x, "X")
