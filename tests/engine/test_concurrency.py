@@ -107,6 +107,7 @@ def test_a_child_forked_while_another_thread_compiles_a_program_can_use_its_own(
         from chainrule.engine import program
 
         first, second = (Network([Dense(k, "tanh")], inputs=6, seed=0) for k in (2, 3))
+        first.predict(X[:3])  # the child need not compile: that may take long
         inside, done, tables_of = threading.Event(), threading.Event(), program.tables_of
 
         def slow(p):
