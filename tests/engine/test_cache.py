@@ -78,7 +78,14 @@ COLD = "chainrule: compiling kernels for this machine (once; later runs load the
 def test_the_first_process_says_once_that_it_compiles_and_later_ones_nothing(tmp_path):
     environment = {"CHAINRULE_CACHE": str(tmp_path), "CHAINRULE_QUIET": ""}
     assert said(start(script("float32", "float64"), **environment)) == COLD
-    assert said(start(script("float32", "float64"), **environment)) == ""
+    for harmless in ({}, {"NUMBA_NUM_THREADS": "1"}, {"NUMBA_DISABLE_JIT": "1"}):
+        assert said(start(script("float32", "float64"), **environment | harmless)) == ""
+
+
+def test_where_numba_may_not_compile_one_sentence_says_so(tmp_path):
+    process = start(script("float32"), CHAINRULE_CACHE=str(tmp_path), NUMBA_DISABLE_JIT="1")
+    _, err = process.communicate(timeout=200)
+    assert err.splitlines()[-1].startswith("RuntimeError: NUMBA_DISABLE_JIT is set, and there is")
 
 
 def test_nothing_is_said_where_quiet_is_wanted(tmp_path):
@@ -150,6 +157,17 @@ def root(tmp_path, monkeypatch):
 def test_the_folder_is_closed_to_others(root):
     assert stat.S_IMODE(cache.folder().stat().st_mode) == 0o700
     assert stat.S_IMODE(root.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("name", ["NUMBA_OPT", "NUMBA_ENABLE_AVX", "NUMBA_LOOP_VECTORIZE"])
+def test_code_compiled_with_other_settings_of_numba_has_another_folder(name, monkeypatch):
+    monkeypatch.delenv(name, raising=False)
+    before = cache.sources_key()
+    monkeypatch.setenv(name, "0")
+    assert cache.sources_key() != before
+    monkeypatch.delenv(name)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    assert cache.sources_key() == before
 
 
 def test_an_edit_of_the_engine_means_another_folder(monkeypatch, tmp_path):

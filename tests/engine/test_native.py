@@ -71,6 +71,22 @@ def test_kernels_need_nothing_of_the_process_but_the_c_library(dtype):
             assert hasattr(library, name), (file.name, name)
 
 
+@pytest.mark.parametrize("settings", [{}, {"NUMBA_ENABLE_AVX": "0"}, {"NUMBA_CPU_FEATURES": "+x"}])
+def test_code_is_made_for_the_processor_that_numba_is_told_of(settings, monkeypatch):
+    import numba
+    from numba.core.codegen import get_host_cpu_features
+
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(numba.config, "ENABLE_AVX", int(settings.get("NUMBA_ENABLE_AVX", 1)))
+    expected = settings.get("NUMBA_CPU_FEATURES") or get_host_cpu_features()
+    native.target.cache_clear()
+    try:
+        assert sorted(native.target()[2].split(",")) == sorted(expected.split(","))
+    finally:
+        native.target.cache_clear()
+
+
 def test_two_functions_of_one_name_are_told_apart():
     codes = [native.compiled(added(n), f"added_{n}") for n in (1, 2)]
     assert [value_after(native.load(code)) for code in codes] == [11, 12]

@@ -33,16 +33,26 @@ PACKAGE = Path(__file__).resolve().parent.parent
 ENGINE = "engine"
 KEEP_DAYS = 14  # a folder of another engine, unused for so long, is removed
 LETTERS, PART_LETTERS = 20, 12  # of the names of our folders, which are parts of hashes
+# Numba's variables that change no code that is stored; any other one might.
+HARMLESS = {
+    "NUMBA_CACHE_DIR", "NUMBA_DISABLE_JIT", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER",
+}  # fmt: skip
 
 _said = False  # whether this process has said that it compiles
 _numbers = itertools.count()  # of code that is not stored
 
 
 def sources_key() -> str:
-    """A hash of what all compiled code depends on: engine, compiler and processor."""
+    """A hash of what all compiled code depends on: engine, compiler, its settings, processor."""
     key = hashlib.sha256()
     versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
-    key.update("\n".join((sys.version, *versions, *native.target(), str(PACKAGE))).encode())
+    settings = sorted(
+        f"{name}={value}"
+        for name, value in os.environ.items()
+        if name.startswith("NUMBA_") and name not in HARMLESS
+    )
+    known = (sys.version, *versions, *settings, *native.target(), str(PACKAGE))
+    key.update("\n".join(known).encode())
     for file in sorted((PACKAGE / ENGINE).rglob("*.py")):
         key.update(file.relative_to(PACKAGE).as_posix().encode())
         key.update(file.read_bytes())
