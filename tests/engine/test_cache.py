@@ -211,6 +211,18 @@ def test_an_edit_of_what_a_kernel_is_made_of_means_another_place_for_it_alone(
     assert key(functions["other"]["f"]) == alone
 
 
+def test_code_is_not_stored_once_the_sources_have_been_replaced(root, monkeypatch):
+    def entry(_number):
+        pass
+
+    with monkeypatch.context() as upgraded:
+        upgraded.setattr(cache, "sources_key", lambda: "0c" * 10)
+        assert cache.address("nothing", lambda: entry, "any")
+    assert not list(root.rglob("*.code"))
+    assert cache.address("nothing", lambda: entry, "any")
+    assert [file.parents[2] for file in root.rglob("*.code")] == [root / cache.KEY]
+
+
 LONG_AGO = (0, 0)
 
 
@@ -253,7 +265,7 @@ def test_nothing_else_in_the_folder_that_was_named_is_touched(root):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_in_a_folder_that_is_open_to_others_ours_is_closed(root):
-    mine = root / cache.sources_key()
+    mine = root / cache.KEY
     mine.mkdir(parents=True)
     for place in (root, mine):
         place.chmod(0o755)
@@ -283,7 +295,7 @@ def test_a_folder_stays_where_it_was_when_the_process_goes_elsewhere(
     monkeypatch.chdir(tmp_path)
     found = cache.folder()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert found == tmp_path / "kernels" / cache.sources_key()
+    assert found == tmp_path / "kernels" / cache.KEY
     assert not list((tmp_path / "elsewhere").iterdir())
 
 

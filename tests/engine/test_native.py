@@ -10,6 +10,7 @@ import pytest
 
 from chainrule.dataflow import weigh_losses
 from chainrule.engine import cache, native
+from chainrule.engine.device import Device, parts
 from chainrule.engine.dtypes import REALS
 from chainrule.engine.intrinsics import atomic_add
 from chainrule.warmup import kernels
@@ -132,7 +133,29 @@ def test_functions_of_one_name_that_differ_in_a_number_or_an_attribute_are_told_
     def of_shape(x):
         return x.shape
 
-    of_shape.__qualname__ = of_size.__qualname__
-    assert cache.bytecodes([added(1)]) == cache.bytecodes([added(1)])
-    assert cache.bytecodes([added(1)]) != cache.bytecodes([added(2)])
-    assert cache.bytecodes([of_size]) != cache.bytecodes([of_shape])
+    def of_size_and_two(x):
+        return x.size, 2
+
+    def of_size_and_three(x):
+        return x.size, 3
+
+    functions = [of_size, of_shape, of_size_and_two, of_size_and_three]
+    for function in functions:
+        function.__qualname__ = of_size.__qualname__
+    assert cache.bytecodes([of_size]) == cache.bytecodes([of_size])
+    assert len({str(cache.bytecodes([function])) for function in functions}) == len(functions)
+
+
+def double(x):
+    return x + x
+
+
+def caller(x):
+    return double(x)
+
+
+def test_how_a_called_function_is_compiled_is_part_of_the_caller():
+    ways = [Device(double), Device(double, fastmath={"reassoc"}), Device(double, inline=False)]
+    found = [parts(caller, {"double": way}) for way in ways]
+    assert found[0] == parts(caller, {"double": Device(double)})
+    assert found[0] != found[1] != found[2] != found[0]

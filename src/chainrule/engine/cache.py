@@ -59,6 +59,10 @@ def sources_key() -> str:
     return key.hexdigest()[:LETTERS]
 
 
+# Of the sources that this process has: the files may be replaced while it runs.
+KEY = sources_key()
+
+
 def parts_key(parts: Iterable[Any]) -> str | None:
     """A hash of what one function is compiled from beyond the engine.
 
@@ -139,7 +143,7 @@ def folder() -> Path | None:
     except (OSError, RuntimeError):  # there is no home, or no present folder
         root = None
     if root and _usable(root):
-        mine = root / sources_key()
+        mine = root / KEY
         if _usable(mine, closed=True):
             os.utime(mine)
             _prune(root, f"[0-9a-f]{{{LETTERS}}}", mine)
@@ -215,9 +219,10 @@ def address(
         with filelock.FileLock(where.parent / "compiling.lock"):
             code = _stored(file)  # by now another process may have compiled it
             if code is None:
-                announce_compiling(kept=home.name == sources_key())
+                announce_compiling(kept=home.name == KEY)
                 code = native.compiled(make(), symbol)
-                _store(file, code)
+                if sources_key() == KEY:  # else code of one state would pass for that of another
+                    _store(file, code)
     _touch(where)
     return native.load(code)
 
@@ -236,9 +241,7 @@ def _bytecode(function: Callable[..., Any]) -> str:
     code = function.__code__
     constants = [c for c in code.co_consts if not isinstance(c, CodeType)]  # no addresses
     names = (function.__module__, function.__qualname__, *code.co_names)
-    enclosed = [c.cell_contents for c in function.__closure__ or ()]
-    enclosed = [getattr(value, "__qualname__", value) for value in enclosed]
-    return repr((names, constants, enclosed, code.co_code))
+    return repr((names, constants, code.co_code))
 
 
 def _stored(file: Path) -> native.Code | None:
