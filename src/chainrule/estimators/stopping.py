@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.schedules import Schedule, Steps
 from chainrule.training.callbacks import Epoch
+from chainrule.training.history import MOST_EPOCHS
 
 SMALLEST_RATE = 1e-6  # below which "adaptive" stops instead
 
@@ -79,7 +80,7 @@ class Stopping:
         if self._score or self._verbose:
             return 1
         left = self.patience + 1 - self.progressed.waiting
-        return 2**31 if math.isinf(left) else max(int(left), 1)
+        return MOST_EPOCHS if math.isinf(left) else max(int(left), 1)
 
     def __call__(self, epoch: Epoch) -> str | None:
         known = self.progressed
