@@ -22,8 +22,10 @@ class ByValue:
 
     def _attributes(self) -> dict[str, Any]:
         found: Any = object.__getstate__(self)  # also those that lie in slots
-        own, slots = found if isinstance(found, tuple) else (found, None)
-        return (own or {}) | (slots or {})
+        if isinstance(found, tuple):
+            own, slots = found
+            return (own or {}) | slots
+        return found or {}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ByValue) or type(self) is not type(other):

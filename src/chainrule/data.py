@@ -38,8 +38,18 @@ class Targets:
         """
         if self.labels:
             return self.values
-        check_finite(self.values, "y", dtype)
+        self.check_range(dtype)
         return self.values.astype(dtype, copy=False)
+
+    def check_range(self, dtype: str, name: str = "y") -> None:
+        """Refuse finite reals that are infinite in the dtype of the computation.
+
+        Raises:
+            ValueError: naming the largest of them.
+        """
+        found = self.values.dtype
+        if found.kind == "f" and found.itemsize > np.dtype(dtype).itemsize:
+            check_finite(self.values, name, dtype)
 
 
 def dtype_of(X: Any) -> str:

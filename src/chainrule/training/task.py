@@ -93,7 +93,7 @@ def checked(
     X = data.features(X, network.inputs, dtype=network.fixed_dtype)
     network.check_features(X)
     targets = data.targets(network, y, X.shape[0])
-    data.check_finite(targets.values, "y", _dtype(network, X))
+    targets.check_range(_dtype(network, X))
     _check_classes(chosen, network.loss, targets, "y")
     weights = data.weights(sample_weight, class_weight, targets, X.shape[0])
     if validation_data is not None and validation_share is not None:
@@ -150,7 +150,7 @@ def _validation(network: Network, pair: Any, dtype: str) -> Validation:
     X = data.features(pair[0], network.inputs, "validation X", dtype)
     network.check_features(X, "validation X")
     y = data.targets(network, pair[1], X.shape[0], "validation y")
-    data.check_finite(y.values, "validation y", dtype)
+    y.check_range(dtype, "validation y")
     return Validation(X, y)
 
 
