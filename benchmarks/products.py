@@ -59,9 +59,9 @@ def _call(kernel: Kernel, m: int, k: int, n: int) -> tuple[Any, ...]:
     binding.arenas[0].view(np.float32)[:] = rng.standard_normal(binding.arenas[0].size // 4)
     contexts = contexts_for(program, 1, 0, 0)
     contexts["rows"] = m
-    _, _, instructions, operands, regions = binding.tables()
-    call = (int(instructions[0, 0]), operands, regions.ctypes.data, contexts.ctypes.data)
-    return call, (binding, contexts, vector, regions)
+    address, operands = int(binding.tables.instructions[0, 0]), binding.tables.operands
+    call = (address, operands.ctypes.data, binding.regions.ctypes.data, contexts.ctypes.data)
+    return call, (binding, contexts, vector)
 
 
 def _ratio(name: str, shape: tuple[int, int, int], rounds: int) -> tuple[float, float]:

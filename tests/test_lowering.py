@@ -3,15 +3,17 @@
 import gc
 import itertools
 import weakref
+from dataclasses import fields
 
 import numpy as np
 import pytest
 import scipy.sparse
 
 import chainrule as cr
+from chainrule import losses
 from chainrule.augmentation import Augmentation
 from chainrule.engine.executor import Executor
-from chainrule.lowering import KEPT_PROGRAMS, Regime, lower
+from chainrule.lowering import KEPT_PROGRAMS, Regime, Request, lower
 from chainrule.schedules import Schedule
 from chainrule.tiling import MOST_SLOTS, SMALLEST, rows_of_a_tile, slots_for
 
@@ -105,39 +107,73 @@ def test_a_program_is_lowered_once_for_the_same_request():
 X = np.zeros((40, 2))
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"optimizer": cr.Adam(2e-3)},
-        {"optimizer": cr.AdamW(1e-3)},
-        {"optimizer": cr.Adam(cr.Cosine(1e-3))},
-        {"batch_rows": 16},
-        {"labels": True},
-        {"weighted": True},
-        {"dtype": "float64"},
-        {"smoothing": 0.1},
-        {"sources": {"X": X}},
-        {"sources": {"X": X.astype(np.int16)}},
-        {"sources": {"X": scipy.sparse.csr_matrix(X)}},
-        {"sources": {"w": X[:, 0]}},
-        {"fused": False},
-        {"training": False},
-        {"regime": Regime(penalty=cr.L2(1e-3))},
-        {"regime": Regime(penalty=cr.L2(1e-4, per_example=True))},
-        {"regime": Regime(clip=cr.ClipNorm(1.0))},
-        {"regime": Regime(constraint=cr.MaxNorm(1.0))},
-        {"regime": Regime(frozen=frozenset({"dense1.W"}))},
-        {"regime": Regime(rate_factors={"dense1.W": 0.5})},
-        {"regime": Regime(augment=(cr.Jitter(0.1),))},
-    ],
-    ids=str,
-)
+USUAL = {
+    "purpose": "train", "batch_rows": 32, "optimizer": cr.Adam(1e-3),
+    "regime": Regime(penalty=cr.L2(1e-4)),
+}  # fmt: skip
+OTHERS = [
+    {"purpose": "gradient"},
+    {"optimizer": cr.Adam(2e-3)},
+    {"optimizer": cr.AdamW(1e-3)},
+    {"optimizer": cr.Adam(cr.Cosine(1e-3))},
+    {"batch_rows": 16},
+    {"loss": "focal"},
+    {"loss": "focal(3.0)"},
+    {"labels": True},
+    {"weighted": True},
+    {"dtype": "float64"},
+    {"tile_rows": 8},
+    {"plan": False},
+    {"reuse": False},
+    {"smoothing": 0.1},
+    {"sources": {"X": X}},
+    {"sources": {"X": X.astype(np.int16)}},
+    {"sources": {"X": scipy.sparse.csr_matrix(X)}},
+    {"sources": {"w": X[:, 0]}},
+    {"fused": False},
+    {"training": False},
+    {"regime": Regime(penalty=cr.L2(1e-3))},
+    {"regime": Regime(penalty=cr.L2(1e-4, per_example=True))},
+    {"regime": Regime(clip=cr.ClipNorm(1.0))},
+    {"regime": Regime(constraint=cr.MaxNorm(1.0))},
+    {"regime": Regime(frozen=frozenset({"dense1.W"}))},
+    {"regime": Regime(rate_factors={"dense1.W": 0.5})},
+    {"regime": Regime(augment=(cr.Jitter(0.1),))},
+]
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=str)
 def test_whatever_differs_has_a_program_of_its_own(other):
-    usual = {"batch_rows": 32, "optimizer": cr.Adam(1e-3), "regime": Regime(penalty=cr.L2(1e-4))}
     net = network()
-    first = lower(net, "train", **usual)
-    assert lower(net, "train", **(usual | other)) is not first
-    assert lower(net, "train", **usual) is first
+    usual = USUAL | {"loss": net.loss}
+
+    def lowered(loss, **options):
+        net.loss = losses.find(loss)
+        return lower(net, **options)
+
+    first = lowered(**usual)
+    assert lowered(**(usual | other)) is not first
+    assert lowered(**usual) is first
+
+
+def test_the_claim_above_looks_at_all_that_a_request_holds():
+    assert {name for other in OTHERS for name in other} == {f.name for f in fields(Request)}
+    varied = {f.name for other in OTHERS for f in fields(Regime) if "regime" in other
+              and getattr(other["regime"], f.name) != getattr(USUAL["regime"], f.name)}  # fmt: skip
+    assert varied == {f.name for f in fields(Regime)}
+
+
+def test_a_loss_that_is_set_later_is_the_one_that_is_trained():
+    def first_loss(trained_before):
+        net = cr.Network([cr.Dense(1)], "mse", inputs=2, seed=0, dtype="float64")
+        start = net.vector.copy()
+        if trained_before:
+            cr.train(net, X + 1.0, X[:, 0] + 9.0, epochs=1)
+            net.vector[:] = start
+        net.loss = losses.find("mae")
+        return cr.train(net, X + 1.0, X[:, 0] + 9.0, epochs=1).history["loss"]
+
+    assert first_loss(True) == first_loss(False)
 
 
 class Rising(Schedule):

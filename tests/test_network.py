@@ -363,6 +363,18 @@ def test_a_network_without_a_loss_has_a_program_that_predicts():
         cr.train(net, [[1.0]], [1.0])
 
 
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 3e38), ("float64", 1.7e308)])
+def test_one_row_of_very_large_numbers_is_predicted_as_several_are(dtype, size):
+    """Their sum overflows, and that of their squares: pytest makes warnings errors."""
+    net = cr.Network([cr.Dense(1)], "mse", inputs=2, seed=0, dtype=dtype)
+    net.parameters["dense1.W"] = [[0.25], [0.5]]
+    x = np.full(2, size, dtype)
+    expected = net.predict(np.stack([x, x]))
+    assert np.isfinite(expected).all()
+    for given in (x, x[None], x.astype("float64")):
+        assert np.array_equal(net.predict(given), expected[:1])
+
+
 @pytest.mark.parametrize("rows", [1, 3])
 def test_numbers_beyond_the_networks_dtype_are_refused(rows):
     net = cr.Network([cr.Dense(1)], "mse", inputs=2, dtype="float32")

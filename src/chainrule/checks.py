@@ -9,15 +9,31 @@ SEEDS = 2**63 - 1
 class ByValue:
     """A specification that equals another one of its class with the same attributes.
 
-    A data class tells its instances apart by its fields. A class that someone derives from one
-    without being a data class itself may have further attributes: they count here too.
+    A data class would tell its instances apart by its fields alone, and so would all that is
+    derived from it. But a class that someone derives may have further attributes, which a program
+    depends on: here they count too.
     """
 
+    def __init_subclass__(cls, **details: Any) -> None:
+        super().__init_subclass__(**details)
+        for name in ("__eq__", "__hash__"):  # a data class makes them only where there are none
+            if name not in vars(cls):
+                setattr(cls, name, getattr(ByValue, name))
+
+    def _attributes(self) -> dict[str, Any]:
+        found: Any = object.__getstate__(self)  # also those that lie in slots
+        if isinstance(found, tuple):
+            own, slots = found
+            return (own or {}) | slots
+        return found or {}
+
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
+        if not isinstance(other, ByValue) or type(self) is not type(other):
+            return False
+        return self._attributes() == other._attributes()
 
     def __hash__(self) -> int:
-        return hash((type(self), frozenset(vars(self).items())))
+        return hash((type(self), frozenset(self._attributes().items())))
 
 
 def whole(name: str, value: Any, low: int = 1, high: int | None = None) -> int:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from chainrule.network import Network
 
 
-BLOCK = 4_000_000  # elements that are looked at together: constant memory
+BLOCK = 2**18  # elements that are looked at together: they stay in the cache for a second look
 
 
 @dataclass(frozen=True)
@@ -38,33 +38,48 @@ class Targets:
         """
         if self.labels:
             return self.values
-        with np.errstate(over="ignore"):
-            values = self.values.astype(dtype, copy=False)
-        if values.dtype.itemsize < self.values.dtype.itemsize and not np.isfinite(values).all():
-            raise ValueError(
-                f"y holds values too large for {dtype}, in which the network computes: the "
-                f"largest is {np.abs(self.values).max():.4g}"
-            )
-        return values
+        self.check_range(dtype)
+        return self.values.astype(dtype, copy=False)
+
+    def check_range(self, dtype: str, name: str = "y") -> None:
+        """Refuse finite reals that are infinite in the dtype of the computation.
+
+        Raises:
+            ValueError: naming the largest of them.
+        """
+        found = self.values.dtype
+        if found.kind == "f" and found.itemsize > np.dtype(dtype).itemsize:
+            check_finite(self.values, name, dtype)
 
 
-def features(X: Any, inputs: int, name: str = "X") -> Any:
+def dtype_of(X: Any) -> str:
+    """The dtype to compute in if the data alone decide: float64 for float64, else float32."""
+    return "float64" if X.dtype == np.float64 else "float32"
+
+
+def features(X: Any, inputs: int, name: str = "X", dtype: str | None = None) -> Any:
     """Check features; the array itself if programs can read it.
 
+    Args:
+        X: (m, inputs) numbers.
+        inputs: how many the network takes.
+        name: for messages.
+        dtype: of the computation; None stands for that of :func:`dtype_of`.
+
     Raises:
-        ValueError: if it is not numeric, not (m, inputs), empty, or not finite.
+        ValueError: if it is not numeric, not (m, inputs), empty, or not finite in the dtype.
     """
     if hasattr(X, "tocsr") and hasattr(X, "indptr"):
         X = X.tocsr()
         _check_width(X.shape, inputs, name)
         X.check_format(full_check=True)  # an index out of range would be a crash
-        check_finite(X.data, name)
+        check_finite(X.data, name, dtype or dtype_of(X))
         return X
     array = numeric(X, name)
     if array.ndim != 2:
         raise ValueError(f"{name} must have two dimensions (rows, features), not {array.ndim}")
     _check_width(array.shape, inputs, name)
-    check_finite(array, name)
+    check_finite(array, name, dtype or dtype_of(array))
     return array
 
 
@@ -95,42 +110,41 @@ def _check_width(shape: tuple[int, ...], inputs: int, name: str) -> None:
         raise ValueError(f"{name} has no rows")
 
 
-def check_finite(array: np.ndarray, name: str) -> None:
-    """Refuse infinities and NaN, in constant memory.
+def check_finite(array: np.ndarray, name: str, dtype: str | None = None) -> None:
+    """Refuse infinities and NaN, in one pass and constant memory.
+
+    Args:
+        array: of any numbers.
+        name: for messages.
+        dtype: of the computation: what would be infinite in it is refused, too.
 
     Raises:
-        ValueError: naming the first one and its place.
+        ValueError: naming the first infinity or NaN and its place, or the largest of the numbers.
     """
     if array.dtype.kind != "f" or array.size == 0:
         return
+    limit = np.finfo(array.dtype).max
+    if dtype is not None:
+        limit = min(limit, np.finfo(dtype).max)
     rows = max(1, BLOCK // max(1, array[0].size))
-    for start in range(0, len(array), rows):
-        block = array[start : start + rows]
-        if not np.isfinite(block).all():
-            place = np.argwhere(~np.isfinite(block))[0]
-            value = block[tuple(place)]
-            place[0] += start
+    starts = range(0, len(array), rows)
+    with np.errstate(invalid="ignore"):  # NaN is not below any limit
+        extremes = ((b.max(), b.min()) for b in (array[k : k + rows] for k in starts))
+        if all(high <= limit and low >= -limit for high, low in extremes):
+            return
+    for start in starts:
+        wrong = np.argwhere(~np.isfinite(array[start : start + rows]))
+        if wrong.size:
+            place = wrong[0] + [start, *[0] * (array.ndim - 1)]
             where = ", ".join(str(k) for k in place)
-            raise ValueError(f"{name}[{where}] is {value}: every value must be finite")
-
-
-def check_range(X: Any, dtype: str, name: str = "X") -> None:
-    """Refuse finite numbers that are infinite in the dtype of the computation.
-
-    Raises:
-        ValueError: naming the largest of them.
-    """
-    values = X.data if hasattr(X, "indptr") else X
-    if values.dtype.kind != "f" or values.dtype.itemsize <= np.dtype(dtype).itemsize:
-        return
-    if values.size == 0:
-        return
-    largest = max(float(values.max()), -float(values.min()))
-    if largest > float(np.finfo(dtype).max):
-        raise ValueError(
-            f"{name} holds a number of the size {largest:.3g}, too large for {dtype}, in which the "
-            "network computes"
-        )
+            raise ValueError(
+                f"{name}[{where}] is {array[tuple(place)]}: every value must be finite"
+            )
+    largest = max(float(array.max()), -float(array.min()))
+    raise ValueError(
+        f"{name} holds a number of the size {largest:.3g}, too large for {dtype}, in which the "
+        "network computes"
+    )
 
 
 def targets(network: "Network", y: Any, rows: int, name: str = "y") -> Targets:

@@ -72,7 +72,8 @@ def lower(
 ) -> Program:
     """Translate a network into the program for a purpose, which is kept and given out again.
 
-    A network's layers never change, so one program does for all runs that ask for the same.
+    A network's layers never change, so one program does for all runs that ask for the same, as long
+    as the network has the same loss.
 
     Args:
         network: what to lower; its parameters are not looked at.
@@ -100,7 +101,7 @@ def lower(
     if training is None:
         training = purpose in ("gradient", "train")
     request = Request(
-        purpose, batch_rows, optimizer, labels=labels,
+        purpose, batch_rows, optimizer, loss=network.loss, labels=labels,
         sources=frozenset((name, type_of(data)) for name, data in (sources or {}).items()),
         weighted=weighted, dtype=dtype or network.dtype, tile_rows=tile_rows, fused=fused,
         plan=plan, reuse=reuse, smoothing=smoothing, regime=regime or Regime(), training=training,
@@ -125,6 +126,7 @@ class Request:
     purpose: Purpose
     batch_rows: int
     optimizer: Optimizer | None
+    loss: Loss | None
     labels: bool
     sources: frozenset[tuple[str, SourceType]]
     weighted: bool
@@ -210,7 +212,7 @@ class _Gather:
 def _lower_loss(
     builder: Builder, gather: "_Gather", network: "Network", a: Buffer, request: Request
 ) -> None:
-    loss, labels = network.loss, request.labels
+    loss, labels = request.loss, request.labels
     if loss is None:
         raise ValueError("the network has no loss: give one, such as loss='mse'")
     kind = "labels" if labels else "values"

@@ -8,6 +8,7 @@ has a factor ω, which is 1 or 0.
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from chainrule.checks import ByValue
 from chainrule.engine.kernel import (
     Context,
     GroupSums,
@@ -167,7 +168,7 @@ def limit_norms(W: Matrix, limit: Scalar, context: Context) -> None:
 
 
 @dataclass(frozen=True)
-class Penalty:
+class Penalty(ByValue):
     """λ₁ Σ|W| + ½ λ₂ ΣW², added to the mean loss: the elastic net.
 
     Args:
@@ -231,7 +232,7 @@ def L2(strength: Any, per_example: bool = False) -> Penalty:  # noqa: N802 - the
 
 
 @dataclass(frozen=True)
-class Clip:
+class Clip(ByValue):
     """What all ways of clipping gradients have in common.
 
     Attributes:
@@ -295,7 +296,7 @@ class ClipGlobalNorm(Clip):
 
 
 @dataclass(frozen=True)
-class MaxNorm:
+class MaxNorm(ByValue):
     """After each update the weights into a unit are scaled down to the norm c where it is above.
 
     Args:

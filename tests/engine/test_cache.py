@@ -78,7 +78,14 @@ COLD = "chainrule: compiling kernels for this machine (once; later runs load the
 def test_the_first_process_says_once_that_it_compiles_and_later_ones_nothing(tmp_path):
     environment = {"CHAINRULE_CACHE": str(tmp_path), "CHAINRULE_QUIET": ""}
     assert said(start(script("float32", "float64"), **environment)) == COLD
-    assert said(start(script("float32", "float64"), **environment)) == ""
+    for harmless in ({}, {"NUMBA_NUM_THREADS": "1"}, {"NUMBA_DISABLE_JIT": "1"}):
+        assert said(start(script("float32", "float64"), **environment | harmless)) == ""
+
+
+def test_where_numba_may_not_compile_one_sentence_says_so(tmp_path):
+    process = start(script("float32"), CHAINRULE_CACHE=str(tmp_path), NUMBA_DISABLE_JIT="1")
+    _, err = process.communicate(timeout=200)
+    assert err.splitlines()[-1].startswith("RuntimeError: NUMBA_DISABLE_JIT is set, and there is")
 
 
 def test_nothing_is_said_where_quiet_is_wanted(tmp_path):
@@ -152,6 +159,17 @@ def test_the_folder_is_closed_to_others(root):
     assert stat.S_IMODE(root.stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("name", ["NUMBA_OPT", "NUMBA_ENABLE_AVX", "NUMBA_LOOP_VECTORIZE"])
+def test_code_compiled_with_other_settings_of_numba_has_another_folder(name, monkeypatch):
+    monkeypatch.delenv(name, raising=False)
+    before = cache.sources_key()
+    monkeypatch.setenv(name, "0")
+    assert cache.sources_key() != before
+    monkeypatch.delenv(name)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    assert cache.sources_key() == before
+
+
 def test_an_edit_of_the_engine_means_another_folder(monkeypatch, tmp_path):
     before = cache.sources_key()
     (tmp_path / "engine").mkdir()
@@ -193,15 +211,92 @@ def test_an_edit_of_what_a_kernel_is_made_of_means_another_place_for_it_alone(
     assert key(functions["other"]["f"]) == alone
 
 
+def test_code_is_not_stored_once_the_sources_have_been_replaced(root, monkeypatch):
+    def entry(_number):
+        pass
+
+    with monkeypatch.context() as upgraded:
+        upgraded.setattr(cache, "sources_key", lambda: "0c" * 10)
+        assert cache.address("nothing", lambda: entry, "any")
+    assert not list(root.rglob("*.code"))
+    assert cache.address("nothing", lambda: entry, "any")
+    assert [file.parents[2] for file in root.rglob("*.code")] == [root / cache.KEY]
+
+
+LONG_AGO = (0, 0)
+
+
 def test_folders_of_other_sources_go_when_they_are_old(root):
-    old, young = root / "old", root / "young"
+    old, young = root / ("0a" * 10), root / ("0b" * 10)
     for place in (old, young):
         place.mkdir(parents=True)
-    long_ago = 0
-    os.utime(old, (long_ago, long_ago))
+    os.utime(old, LONG_AGO)
     cache.folder()
     assert not old.exists()
     assert young.exists()
+
+
+def test_parts_of_kernels_that_are_old_go_too(root):
+    inside = cache.folder() / "float32"
+    old, young = inside / ("0a" * 6), inside / ("0b" * 6)
+    for place in (old, young, inside / "engine"):
+        place.mkdir(parents=True)
+    for place in (old, inside / "engine"):
+        os.utime(place, LONG_AGO)
+    cache.folder.cache_clear()
+    cache.folder()
+    assert [place.name for place in inside.iterdir()] == [young.name]
+
+
+def test_nothing_else_in_the_folder_that_was_named_is_touched(root):
+    thesis = root / "thesis" / "chapter.txt"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("mine")
+    root.chmod(0o755)
+    for name in ("thesis", "0A" * 10, "0a" * 11, "x" * 20, "engine", "0a" * 6):
+        (root / name).mkdir(exist_ok=True)
+        os.utime(root / name, LONG_AGO)
+    before, mode = set(root.iterdir()), stat.S_IMODE(root.stat().st_mode)
+    mine = cache.folder()
+    assert thesis.read_text() == "mine"
+    assert set(root.iterdir()) == before | {mine}
+    assert stat.S_IMODE(root.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_in_a_folder_that_is_open_to_others_ours_is_closed(root):
+    mine = root / cache.KEY
+    mine.mkdir(parents=True)
+    for place in (root, mine):
+        place.chmod(0o755)
+    assert cache.folder() == mine
+    assert stat.S_IMODE(mine.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such owners")
+def test_code_in_a_file_of_another_user_is_not_loaded(tmp_path, monkeypatch):
+    from chainrule.engine import native
+
+    file, code = tmp_path / "f.code", native.Code("f", (), b"machine code")
+    cache._store(file, code)
+    assert cache._stored(file) == code
+    monkeypatch.setattr(os, "getuid", lambda: file.stat().st_uid + 1)
+    assert cache._stored(file) is None
+
+
+@pytest.mark.parametrize("named", ["kernels", "~/kernels"])
+def test_a_folder_stays_where_it_was_when_the_process_goes_elsewhere(
+    named, tmp_path, monkeypatch, root
+):
+    monkeypatch.setenv("CHAINRULE_CACHE", named)
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    found = cache.folder()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert found == tmp_path / "kernels" / cache.KEY
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_every_kernel_of_the_package_can_be_stored():

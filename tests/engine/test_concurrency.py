@@ -4,12 +4,15 @@ import subprocess
 import sys
 import textwrap
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from chainrule.engine import program as program_module
 from chainrule.engine.blas import one_thread
 from chainrule.layers import Dense
+from chainrule.lowering import lower
 from chainrule.network import Network
 from chainrule.training.trainer import train
 
@@ -95,6 +98,53 @@ def test_a_child_forked_while_another_thread_trains_can_train_and_has_all_blas_t
         assert status == 0, status
         assert blas() == full
     """)
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="there is no fork here")
+def test_a_child_forked_while_another_thread_compiles_a_program_can_use_its_own():
+    run("""
+        import os, signal, threading
+        from chainrule.engine import program
+
+        first, second = (Network([Dense(k, "tanh")], inputs=6, seed=0) for k in (2, 3))
+        first.predict(X[:3])  # the child need not compile: that may take long
+        inside, done, tables_of = threading.Event(), threading.Event(), program.tables_of
+
+        def slow(p):
+            if threading.current_thread() is thread:
+                inside.set()
+                done.wait()
+            return tables_of(p)
+
+        program.tables_of = slow
+        thread = threading.Thread(target=lambda: first.predict(X))
+        thread.start()
+        inside.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)
+            second.predict(X)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        done.set()
+        thread.join()
+        assert status == 0, status
+    """)
+
+
+def test_two_threads_that_use_a_program_first_have_the_same_tables(monkeypatch):
+    net = Network([Dense(2, "tanh")], inputs=2, seed=0)
+    program = lower(net, "predict", 8)
+    both, tables_of = threading.Barrier(2, timeout=60), program_module.tables_of
+
+    def together(p):
+        both.wait()
+        return tables_of(p)
+
+    monkeypatch.setattr(program_module, "tables_of", together)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: program.tables, range(2))
+    assert one is other is program.tables
 
 
 def test_ctrl_c_keeps_the_last_completed_step():

@@ -1,5 +1,6 @@
 """The executor: the same bits for any number of threads and slices, and a way back to the host."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from chainrule.engine import executor as executor_module
 from chainrule.engine import layout
 from chainrule.engine.executor import Executor, NotFiniteError
-from chainrule.engine.program import ParameterSegment, Segment
+from chainrule.engine.program import ParameterSegment, Program, Segment
 from chainrule.layers import Dense
 from chainrule.lowering import lower
 from chainrule.network import Network
@@ -171,3 +172,24 @@ def test_read_only_parameters_can_predict_but_not_train():
     program = lower(net, "train", ROWS, GradientDescent(0.1), labels=True)
     with pytest.raises(ValueError, match="read-only"):
         Executor(program, net.vector, sources, ROWS, ROWS)
+
+
+def test_what_runs_holds_its_tables_itself(monkeypatch):
+    net, X = network("float64"), data("float64")["X"]
+    expected = net.predict(X)
+    sources = {"X": X, "out": np.empty_like(expected)}
+    program = lower(net, "predict", ROWS, sources=sources)
+    with Executor(program, net.vector, sources, ROWS, ROWS) as run:
+        monkeypatch.delattr(Program, "tables")
+        run.run(1)
+    assert np.array_equal(sources["out"], expected)
+
+
+def test_a_program_is_copied_without_addresses():
+    program = lower(network(), "predict", 8)
+    once = program.tables
+    assert program.tables is once
+    copied = copy.copy(program)
+    assert copied == program
+    assert copied.tables is not once
+    assert np.array_equal(copied.tables.instructions, once.instructions)

@@ -10,8 +10,10 @@ import pytest
 
 from chainrule.dataflow import weigh_losses
 from chainrule.engine import cache, native
+from chainrule.engine.device import Device, parts
 from chainrule.engine.dtypes import REALS
 from chainrule.engine.intrinsics import atomic_add
+from chainrule.engine.walking import compiled_wait, compiled_walk
 from chainrule.warmup import kernels
 
 FIT = """
@@ -63,18 +65,35 @@ def test_a_process_that_finds_its_kernels_does_not_import_numba_and_computes_the
 def test_kernels_need_nothing_of_the_process_but_the_c_library(dtype):
     for each in kernels():
         each.address(dtype)
+    compiled_walk(), compiled_wait()
     library = ctypes.CDLL(None)
-    files = list((cache.folder() / dtype).rglob("*.code"))
-    assert len(files) >= len(kernels())
+    files = [f for place in (dtype, "any") for f in (cache.folder() / place).rglob("*.code")]
+    assert len(files) >= len(kernels()) + 2
+    assert {f.name.partition("_")[0] for f in files} >= {"walk", "wait"}
     for file in files:
         for name in native.Code.unpacked(file.read_bytes()).needs:
             assert hasattr(library, name), (file.name, name)
 
 
+@pytest.mark.parametrize("settings", [{}, {"NUMBA_ENABLE_AVX": "0"}, {"NUMBA_CPU_FEATURES": "+x"}])
+def test_code_is_made_for_the_processor_that_numba_is_told_of(settings, monkeypatch):
+    import numba
+    from numba.core.codegen import get_host_cpu_features
+
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(numba.config, "ENABLE_AVX", int(settings.get("NUMBA_ENABLE_AVX", 1)))
+    expected = settings.get("NUMBA_CPU_FEATURES") or get_host_cpu_features()
+    native.target.cache_clear()
+    try:
+        assert sorted(native.target()[2].split(",")) == sorted(expected.split(","))
+    finally:
+        native.target.cache_clear()
+
+
 def test_two_functions_of_one_name_are_told_apart():
     codes = [native.compiled(added(n), f"added_{n}") for n in (1, 2)]
     assert [value_after(native.load(code)) for code in codes] == [11, 12]
-    assert codes[0].machine != codes[1].machine
 
 
 def test_code_is_read_as_it_was_written_and_not_at_all_if_a_bit_has_changed():
@@ -116,7 +135,29 @@ def test_functions_of_one_name_that_differ_in_a_number_or_an_attribute_are_told_
     def of_shape(x):
         return x.shape
 
-    of_shape.__qualname__ = of_size.__qualname__
-    assert cache.bytecodes([added(1)]) == cache.bytecodes([added(1)])
-    assert cache.bytecodes([added(1)]) != cache.bytecodes([added(2)])
-    assert cache.bytecodes([of_size]) != cache.bytecodes([of_shape])
+    def of_size_and_two(x):
+        return x.size, 2
+
+    def of_size_and_three(x):
+        return x.size, 3
+
+    functions = [of_size, of_shape, of_size_and_two, of_size_and_three]
+    for function in functions:
+        function.__qualname__ = of_size.__qualname__
+    assert cache.bytecodes([of_size]) == cache.bytecodes([of_size])
+    assert len({str(cache.bytecodes([function])) for function in functions}) == len(functions)
+
+
+def double(x):
+    return x + x
+
+
+def caller(x):
+    return double(x)
+
+
+def test_how_a_called_function_is_compiled_is_part_of_the_caller():
+    ways = [Device(double), Device(double, fastmath={"reassoc"}), Device(double, inline=False)]
+    found = [parts(caller, {"double": way}) for way in ways]
+    assert found[0] == parts(caller, {"double": Device(double)})
+    assert found[0] != found[1] != found[2] != found[0]

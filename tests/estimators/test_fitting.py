@@ -14,6 +14,7 @@ from sklearn.datasets import load_iris
 from tests.estimators.data import BINARY, FEW, NUMBERS, THREE, X, classifier, regressor, same
 
 import chainrule as cr
+from chainrule.engine.executor import Executor
 from chainrule.estimators import fitting
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -296,6 +297,32 @@ def test_an_interruption_keeps_a_fitted_estimator(options):
     assert 3 <= clf.n_iter_ < 20_000
     assert len(clf.loss_curve_) == clf.n_iter_
     assert set(clf.predict(X)) <= {0, 1, 2}
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_an_interruption_between_two_questions_loses_no_epoch(early, monkeypatch):
+    run, pressed = Executor.run, []
+
+    def interrupted(self, epoch):
+        if self.program.ranges and not pressed and self.epoch == (3 if early else 0):
+            pressed.append(run(self, 4))
+            raise KeyboardInterrupt
+        return run(self, epoch)
+
+    expected = classifier(max_iter=4, n_iter_no_change=9, early_stopping=early).fit(X, THREE)
+    monkeypatch.setattr(Executor, "run", interrupted)
+    clf = classifier(max_iter=50, n_iter_no_change=9, early_stopping=early)
+    with pytest.warns(UserWarning, match="training was interrupted"):
+        clf.fit(X, THREE)
+    assert (clf.n_iter_, clf.t_) == (4, expected.t_)
+    assert clf.loss_curve_ == expected.loss_curve_
+    assert clf.loss_ == expected.loss_
+    if early:
+        assert clf.validation_scores_[:3] == expected.validation_scores_[:3]
+        assert np.isnan([clf.validation_scores_[3], clf.validation_loss_curve_[3]]).all()
+    else:
+        assert clf.best_loss_ == expected.best_loss_
+        same(clf, expected)
 
 
 def test_an_interruption_of_several_networks_leaves_those_of_the_last_fit(monkeypatch):

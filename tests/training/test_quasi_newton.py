@@ -187,6 +187,7 @@ def test_a_condition_ends_it_where_it_stands():
     net, result = trained(callbacks=[third])
     assert result.stopped == "the third"
     assert result.history.epochs == 3
+    assert result.loss == result.history["loss"][-1]
     np.testing.assert_array_equal(net.vector, vectors[-1])
 
 
@@ -208,6 +209,7 @@ def test_an_interruption_keeps_the_last_accepted_point(monkeypatch):
     assert result.stopped == "interrupted"
     assert 1 < result.history.epochs == result.state.epoch < 9
     np.testing.assert_array_equal(net.vector, vectors[-1])
+    assert result.loss == result.history["loss"][-1]
     monkeypatch.undo()
     trained(net)  # and it can be trained on
 

@@ -67,7 +67,7 @@ class Binding:
         self.descriptors = (
             np.concatenate([d for d, _ in described]) if described else np.zeros(0, np.int64)
         )
-        self.ranges, self.factors = program.tables.ranges, program.tables.factors
+        self.tables = program.tables
         self.regions = np.array([self._region_table(arena) for arena in self.arenas], np.int64)
 
     def _region_table(self, arena: np.ndarray) -> list[int]:
@@ -87,14 +87,6 @@ class Binding:
         size = rows * buffer.columns * self.program.itemsize
         raw = self.arenas[worker][buffer.offset : buffer.offset + size]
         return raw.view(REALS[self.program.dtype]).reshape(rows, buffer.columns)
-
-    def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, np.ndarray]:
-        """Segments, blocks, instructions, the address of the operand records, regions."""
-        tables = self.program.tables
-        return (
-            tables.segments, tables.blocks, tables.instructions, tables.operands.ctypes.data,
-            self.regions,
-        )  # fmt: skip
 
 
 def contexts_for(program: Program, workers: int, seed: int, order: int) -> np.ndarray:

@@ -4,7 +4,8 @@ There is one folder for each state of the engine and each processor, in it one f
 in that one for each state of what a kernel is made of beyond the engine. A file is one function,
 written whole and then renamed; a lock around each compilation lets the second of two processes find
 what the first has made; and there is a fall-back where nothing can be written. The files are
-machine code, so the folder is the user's own, closed to others.
+machine code, so these folders and files are the user's own, closed to others. The folder around
+them may be any: nothing else in it is touched.
 """
 
 import atexit
@@ -15,6 +16,7 @@ import importlib.metadata
 import inspect
 import itertools
 import os
+import re
 import shutil
 import stat
 import sys
@@ -30,20 +32,35 @@ from chainrule.engine import native
 PACKAGE = Path(__file__).resolve().parent.parent
 ENGINE = "engine"
 KEEP_DAYS = 14  # a folder of another engine, unused for so long, is removed
+LETTERS, PART_LETTERS = 20, 12  # of the names of our folders, which are parts of hashes
+# Numba's variables that change no code that is stored; any other one might.
+HARMLESS = {
+    "NUMBA_CACHE_DIR", "NUMBA_DISABLE_JIT", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER",
+}  # fmt: skip
 
 _said = False  # whether this process has said that it compiles
 _numbers = itertools.count()  # of code that is not stored
 
 
 def sources_key() -> str:
-    """A hash of what all compiled code depends on: engine, compiler and processor."""
+    """A hash of what all compiled code depends on: engine, compiler, its settings, processor."""
     key = hashlib.sha256()
     versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
-    key.update("\n".join((sys.version, *versions, *native.target(), str(PACKAGE))).encode())
+    settings = sorted(
+        f"{name}={value}"
+        for name, value in os.environ.items()
+        if name.startswith("NUMBA_") and name not in HARMLESS
+    )
+    known = (sys.version, *versions, *settings, *native.target(), str(PACKAGE))
+    key.update("\n".join(known).encode())
     for file in sorted((PACKAGE / ENGINE).rglob("*.py")):
         key.update(file.relative_to(PACKAGE).as_posix().encode())
         key.update(file.read_bytes())
-    return key.hexdigest()[:20]
+    return key.hexdigest()[:LETTERS]
+
+
+# Of the sources that this process has: the files may be replaced while it runs.
+KEY = sources_key()
 
 
 def parts_key(parts: Iterable[Any]) -> str | None:
@@ -78,13 +95,13 @@ def _hash_of(files: frozenset[Path], numbers: frozenset[str]) -> str:
         key.update(file.relative_to(PACKAGE).as_posix().encode())
         key.update(file.read_bytes())
     key.update("\n".join(sorted(numbers)).encode())
-    return key.hexdigest()[:12] if files or numbers else ENGINE
+    return key.hexdigest()[:PART_LETTERS] if files or numbers else ENGINE
 
 
 def _user_folder() -> Path:
     override = os.environ.get("CHAINRULE_CACHE")
     if override:
-        return Path(override)
+        return Path(override).expanduser()
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "chainrule" / "kernels"
     if sys.platform == "darwin":
@@ -93,16 +110,24 @@ def _user_folder() -> Path:
     return Path(base).expanduser() / "chainrule/kernels"
 
 
-def _usable(folder: Path) -> bool:
-    """Make the folder if need be; whether it is the user's own and can be written."""
+def _own(found: os.stat_result) -> bool:
+    return not hasattr(os, "getuid") or found.st_uid == os.getuid()
+
+
+def _usable(folder: Path, closed: bool = False) -> bool:
+    """Make the folder if need be; whether it is the user's own and can be written.
+
+    Args:
+        folder: a new one is closed to others.
+        closed: whether one that is there already is closed, too, and may not be a link.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if hasattr(os, "getuid"):
-            found = folder.stat()
-            if found.st_uid != os.getuid():
-                return False
-            if stat.S_IMODE(found.st_mode) & 0o077:
-                folder.chmod(0o700)
+        found = folder.stat(follow_symlinks=not closed)
+        if not _own(found):
+            return False
+        if closed and hasattr(os, "getuid") and stat.S_IMODE(found.st_mode) & 0o077:
+            folder.chmod(0o700)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except (OSError, RuntimeError):
@@ -113,15 +138,18 @@ def _usable(folder: Path) -> bool:
 @functools.cache
 def folder() -> Path | None:
     """The folder for the sources as they are, or None where nothing can be written."""
-    root = _user_folder()
-    if _usable(root):
-        mine = root / sources_key()
-        if _usable(mine):
+    try:
+        root = _user_folder().absolute()  # it stays where it is, wherever the process goes
+    except (OSError, RuntimeError):  # there is no home, or no present folder
+        root = None
+    if root and _usable(root):
+        mine = root / KEY
+        if _usable(mine, closed=True):
             os.utime(mine)
-            _prune(root, mine)
+            _prune(root, f"[0-9a-f]{{{LETTERS}}}", mine)
             for dtype in mine.iterdir():
                 if dtype.is_dir():
-                    _prune(dtype)
+                    _prune(dtype, f"[0-9a-f]{{{PART_LETTERS}}}|{ENGINE}")
             return mine
     try:
         private = Path(tempfile.mkdtemp(prefix="chainrule-"))
@@ -134,12 +162,13 @@ def folder() -> Path | None:
     return private
 
 
-def _prune(root: Path, mine: Path | None = None) -> None:
-    """Remove what has not been used for long."""
+def _prune(root: Path, names: str, mine: Path | None = None) -> None:
+    """Remove the folders of such names, as only we give them, that have not been used for long."""
     oldest = time.time() - KEEP_DAYS * 86400
     for other in root.iterdir():
         try:
-            if other != mine and other.is_dir() and other.stat().st_mtime < oldest:
+            ours = re.fullmatch(names, other.name) and other.is_dir() and other != mine
+            if ours and other.stat().st_mtime < oldest:
                 shutil.rmtree(other, ignore_errors=True)
         except OSError:
             continue
@@ -190,9 +219,10 @@ def address(
         with filelock.FileLock(where.parent / "compiling.lock"):
             code = _stored(file)  # by now another process may have compiled it
             if code is None:
-                announce_compiling(kept=home.parent == _user_folder())
+                announce_compiling(kept=home.name == KEY)
                 code = native.compiled(make(), symbol)
-                _store(file, code)
+                if sources_key() == KEY:  # else code of one state would pass for that of another
+                    _store(file, code)
     _touch(where)
     return native.load(code)
 
@@ -211,14 +241,14 @@ def _bytecode(function: Callable[..., Any]) -> str:
     code = function.__code__
     constants = [c for c in code.co_consts if not isinstance(c, CodeType)]  # no addresses
     names = (function.__module__, function.__qualname__, *code.co_names)
-    enclosed = [c.cell_contents for c in function.__closure__ or ()]
-    enclosed = [getattr(value, "__qualname__", value) for value in enclosed]
-    return repr((names, constants, enclosed, code.co_code))
+    return repr((names, constants, code.co_code))
 
 
 def _stored(file: Path) -> native.Code | None:
     try:
-        return native.Code.unpacked(file.read_bytes())
+        with file.open("rb") as stored:
+            # Whoever may write in a folder above ours could have put another in its place.
+            return native.Code.unpacked(stored.read()) if _own(os.fstat(stored.fileno())) else None
     except OSError:
         return None
 

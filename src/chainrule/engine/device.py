@@ -93,7 +93,8 @@ def parts(body: Callable[..., Any], replaced: Mapping[str, Any]) -> set[Any]:
     for name in body.__code__.co_names:
         value = replaced.get(name, body.__globals__.get(name))
         if isinstance(value, Device):
-            found.add((name, f"{value.function.__module__}.{value.function.__qualname__}"))
+            known = f"{value.function.__module__}.{value.function.__qualname__}"
+            found.add((name, known, *sorted(value.fastmath), value.inline))
             for function in (value.function, *value.bodies.values()):
                 if function not in found:
                     found |= parts(function, value.replaced)

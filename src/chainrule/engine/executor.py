@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engine import control as words
+from chainrule.engine import control as w
 from chainrule.engine.binding import Binding, contexts_for
 from chainrule.engine.blas import one_thread
 from chainrule.engine.choosing import ThreadChoice
@@ -82,7 +82,6 @@ class Executor:
             ThreadChoice(most, (program.dtype, most, *shape)) if threads is None else None
         )
         self.threads = self._choice.next() if self._choice else most
-        self._w = words
         self._at_host = at_host
         self._values_at = values_at
         self._scheduled = (0, 0)
@@ -102,7 +101,7 @@ class Executor:
         self, rows: int, batch_rows: int, seed: int, shuffled: bool, mean: bool,
         cursor: tuple[int, int],
     ) -> np.ndarray:  # fmt: skip
-        w, program = self._w, self.program
+        program = self.program
         control = np.zeros(w.NEXT_TILE + w.LINE * program.slots, np.int64)
         values = {
             w.EPOCH: cursor[0], w.FIRST_EPOCH: cursor[0], w.STEP: cursor[1],
@@ -129,12 +128,12 @@ class Executor:
     @property
     def epoch(self) -> int:
         """Epochs completed."""
-        return int(self._control[self._w.EPOCH])
+        return int(self._control[w.EPOCH])
 
     @property
     def step(self) -> int:
         """Steps completed: updates since the very first epoch."""
-        return int(self._control[self._w.STEP])
+        return int(self._control[w.STEP])
 
     def set_scalar(self, name: str, value: float) -> None:
         """Change a hyperparameter between two slices."""
@@ -157,13 +156,13 @@ class Executor:
                 table[:, list(self.program.scalars).index(name)] = values
             last = first + len(table)
             self._scheduled = first, last
-            self._control[self._w.SCALAR_STEP] = first
-            self._control[self._w.SCALAR_BYTES] = table.strides[0]
+            self._control[w.SCALAR_STEP] = first
+            self._control[w.SCALAR_BYTES] = table.strides[0]
         return last
 
     def restart(self) -> None:
         """Go back to where the first run began; parameters and state stay as they are."""
-        w, control = self._w, self._control
+        control = self._control
         control[w.EPOCH], control[w.STEP] = self._start
         control[w.BATCH], control[w.SEGMENT], control[w.NEXT_TILE :] = 0, 0, 0
         self.losses[:] = 0
@@ -175,7 +174,7 @@ class Executor:
         For a few rows, where setting BLAS to one thread and cutting slices would cost more than
         the work. Not to be called by two threads at once.
         """
-        w, control = self._w, self._control
+        control = self._control
         control[w.END_EPOCH], control[w.END_STEP], control[w.BUDGET] = 1, FOREVER, FOREVER
         walk, table, epoch = compiled_walk(), self._table(), w.EPOCH
         at = table.ctypes.data
@@ -207,7 +206,7 @@ class Executor:
         epoch = min(epoch, room)
         if self.program.ranges:
             self._take_snapshot()
-        if self._slice(epoch, FOREVER) == self._w.NOT_FINITE:
+        if self._slice(epoch, FOREVER) == w.NOT_FINITE:
             step = self.step
             self._last_finite(step)
             raise NotFiniteError(step + 1)
@@ -215,11 +214,11 @@ class Executor:
     def _walk(self, worker: int) -> int:
         table = self._table()
         compiled_walk()(worker, self.threads, table.ctypes.data)
-        return int(self._control[self._w.STATUS])
+        return int(self._control[w.STATUS])
 
     def _table(self) -> np.ndarray:
         """What the walk walks over."""
-        tables = self.program.tables
+        tables = self.binding.tables
         return table_of(
             self._control, tables.segments, tables.blocks, tables.instructions, tables.operands,
             self.binding.regions, self._contexts, tables.ranges, tables.factors, self._order,
@@ -227,7 +226,7 @@ class Executor:
         )  # fmt: skip
 
     def _slice(self, end_epoch: int, end_step: int) -> int:
-        w, control = self._w, self._control
+        control = self._control
         budget = 1 if self._tile_seconds is None else max(1, int(SLICE / self._tile_seconds))
         control[w.END_EPOCH], control[w.END_STEP] = end_epoch, min(end_step, self._schedule())
         control[w.BUDGET], control[w.STOP] = budget, 0
@@ -258,7 +257,7 @@ class Executor:
 
     def _tiles_done(self) -> int:
         """Tiles run since the beginning, counting those of the step under way."""
-        w, control = self._w, self._control
+        control = self._control
         tiles = -(-int(control[w.BATCH_ROWS]) // self.program.tile_rows)
         return int(control[w.STEP]) * tiles + int(control[w.NEXT_TILE :: w.LINE].sum())
 
@@ -268,7 +267,7 @@ class Executor:
         now = time.perf_counter()
         if self._snapshot is not None and now - self._snapshot_time < SNAPSHOT:
             return
-        control, w = self._control, self._w
+        control = self._control
         middle = control[w.SEGMENT] or control[w.NEXT_TILE :].any()
         if middle and self._snapshot is not None:
             return  # in the middle of a step the older one will do
@@ -281,7 +280,7 @@ class Executor:
 
     def _last_finite(self, step: int) -> None:
         """Go back to the last step after which the parameters were finite, by repeating them."""
-        w, control = self._w, self._control
+        control = self._control
         while not np.isfinite(self.binding.parameters).all() and self._snapshot is not None:
             parameters, state, losses, epoch, batch, first = self._snapshot
             step -= 1

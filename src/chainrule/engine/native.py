@@ -64,10 +64,13 @@ def target() -> tuple[str, str, str]:
 
     The last two can be changed by the variables with which Numba is told of another processor.
     """
+    features = llvm.get_host_cpu_features()
+    if os.environ.get("NUMBA_ENABLE_AVX") == "0":
+        features.update({name: False for name in features if name.startswith("avx")})
     return (
         llvm.get_process_triple(),
         os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name(),
-        os.environ.get("NUMBA_CPU_FEATURES") or llvm.get_host_cpu_features().flatten(),
+        os.environ.get("NUMBA_CPU_FEATURES") or features.flatten(),
     )
 
 
@@ -94,9 +97,18 @@ def compiled(function: Callable[..., Any], symbol: str) -> Code:
     Args:
         function: its parameters are 64-bit integers, it returns nothing, and it cannot fail.
         symbol: a name that no other code has.
+
+    Raises:
+        RuntimeError: if Numba is told to compile nothing.
     """
     import numba
 
+    settings: Any = numba.config
+    if settings.DISABLE_JIT:
+        raise RuntimeError(
+            "NUMBA_DISABLE_JIT is set, and there is no network without compiled code: unset it, or "
+            "run `chainrule warmup` once without it"
+        )
     options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     arguments = (numba.types.int64,) * function.__code__.co_argcount
     collecting = gc.isenabled()

@@ -5,7 +5,6 @@ A program is data. The executor runs it at full speed, the stepper an instructio
 """
 
 import bisect
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -196,10 +195,22 @@ class Program:
     def slot_bytes(self) -> int:
         return slot_bytes(self.parameters, self.dtype)
 
-    @functools.cached_property
+    @property
     def tables(self) -> Tables:
-        """What compiled code walks over, made once."""
-        return tables_of(self)
+        """What compiled code walks over, made once.
+
+        A thread that runs the program holds the tables themselves. Two threads may both make them;
+        then all have those of the first. There is no lock that a forked child could find held.
+        """
+        made = self.__dict__.get("_tables") or tables_of(self)
+        tables: Tables = self.__dict__.setdefault("_tables", made)
+        return tables
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the tables, whose addresses mean nothing in another process."""
+        state = dict(vars(self))
+        state.pop("_tables", None)
+        return state
 
     def __str__(self) -> str:
         rows = []

@@ -61,10 +61,13 @@ class Stepper:
         self.program = planned(program, guard=GUARD, reuse=False)
         self.binding = Binding(self.program, parameters, sources, state, scalars or {}, 1, CANARY)
         self._contexts = contexts_for(self.program, 1, seed, 0)
-        _, _, instructions, self._operands, self._regions = self.binding.tables()
+        tables, self._regions = self.binding.tables, self.binding.regions
+        self._operands = tables.operands.ctypes.data
         self._calls = {
             id(i): (_CALL(int(address)), int(place))
-            for i, (address, place) in zip(self.program.instructions, instructions, strict=True)
+            for i, (address, place) in zip(
+                self.program.instructions, tables.instructions, strict=True
+            )
         }
         self._rows = rows
         self._mean = mean
@@ -135,7 +138,8 @@ class Stepper:
                     for number, r in enumerate(program.ranges):
                         context["start"], context["stop"] = r.start, r.stop
                         context["range"] = number
-                        context["first_range"], context["last_range"] = binding.ranges[number, 2:]
+                        first_and_last = binding.tables.ranges[number, 2:]
+                        context["first_range"], context["last_range"] = first_and_last
                         context["rate_factor"], context["decay"] = r.rate_factor, r.decay
                         self._run_segment(segment, observe)
                 elif segment.kind == layout.ONCE:

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.schedules import Schedule, Steps
 from chainrule.training.callbacks import Epoch
+from chainrule.training.history import MOST_EPOCHS
 
 SMALLEST_RATE = 1e-6  # below which "adaptive" stops instead
 
@@ -79,29 +80,43 @@ class Stopping:
         if self._score or self._verbose:
             return 1
         left = self.patience + 1 - self.progressed.waiting
-        return 2**31 if math.isinf(left) else max(int(left), 1)
+        return MOST_EPOCHS if math.isinf(left) else max(int(left), 1)
 
     def __call__(self, epoch: Epoch) -> str | None:
+        known = self.progressed
+        score = self._score(epoch) if self._score else None
+        self._catch_up(epoch)
+        if self._verbose:
+            print(f"Iteration {self.epochs}, loss = {known.losses[-1]:.8f}")
+        if score is not None:
+            self._note_score(score, epoch.network.vector)
+        return self._no_improvement() if known.waiting > self.patience else None
+
+    def finish(self, epoch: Epoch) -> None:
+        """Note what was trained since the last call: an interruption may have come between."""
+        new = self._catch_up(epoch)
+        if self._score:
+            self.progressed.scores += [math.nan] * new
+
+    def _catch_up(self, epoch: Epoch) -> int:
+        """Note the losses of the epochs since the last call; how many there are."""
         new = epoch.number - self._seen
+        if new == 0:
+            return 0
         self._seen = epoch.number
-        losses = epoch.history["loss"][-new:]
+        known, history = self.progressed, epoch.history
+        losses = history["loss"][-new:]
         if self._constant:
             losses = [loss + self._constant for loss in losses]
-        known = self.progressed
         known.losses += losses
         known.examples += new * self.rows
         self.epochs += new
-        if self._verbose:
-            print(f"Iteration {self.epochs}, loss = {losses[-1]:.8f}")
-        if "val_loss" in epoch.history:
-            known.validation_losses.append(
-                epoch.history["val_loss"][-1] + self._validation_constant
-            )
         if self._score:
-            self._note_score(self._score(epoch), epoch.network.vector)
+            found = history["val_loss"][-new:] if "val_loss" in history else [math.nan] * new
+            known.validation_losses += [loss + self._validation_constant for loss in found]
         if not self._by_score:
             self._note_losses(losses)
-        return self._no_improvement() if known.waiting > self.patience else None
+        return new
 
     def _note_losses(self, losses: list[float]) -> None:
         """Several only where none but the last can be the one too many: see together."""

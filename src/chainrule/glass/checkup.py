@@ -159,7 +159,7 @@ def checkup(
         raise ValueError("the network has no loss: give one, such as loss='mse'")
     if history is not None and not (hasattr(history, "keys") and "loss" in history):
         raise ValueError("history must be that of a training, with the figure 'loss'")
-    X = data.features(X, network.inputs)
+    X = data.features(X, network.inputs, dtype="float64")
     targets = data.targets(network, y, X.shape[0])
     weights = data.weights(sample_weight, None, targets, X.shape[0])
     if rows < X.shape[0]:

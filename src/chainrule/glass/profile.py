@@ -289,7 +289,7 @@ def _timed(instruction: Instruction, place: int, stepper: Stepper, seconds: floa
     before = [value.copy() for value in written]
     binding, context = stepper.binding, np.array([stepper.context])
     address = instruction.kernel.address(stepper.program.dtype)
-    operands = stepper.program.tables.operands.ctypes.data + place
+    operands = binding.tables.operands.ctypes.data + place
     regions = binding.regions.ctypes.data
     found = seconds_of_call(address, operands, regions, context.ctypes.data, seconds)
     for value, kept in zip(written, before, strict=True):

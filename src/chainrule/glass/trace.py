@@ -126,7 +126,7 @@ def examples(network: Network, x: Any, name: str) -> np.ndarray:
     if not hasattr(x, "indptr"):
         x = np.asarray(x)
         x = x[None, :] if x.ndim == 1 else x
-    checked = data.features(x, network.inputs, name)
+    checked = data.features(x, network.inputs, name, "float64")
     network.check_features(checked, name)
     return np.asarray(checked.toarray() if hasattr(checked, "indptr") else checked, np.float64)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+MOST_EPOCHS = 2**31 - 1  # of one training
+
 
 class History(Mapping[str, list[float]]):
     """The figures of each epoch, by name: ``history["loss"][0]`` is that of the first epoch.

@@ -52,7 +52,8 @@ def lsuv(
     if not real_number(tolerance) or tolerance <= 0:
         raise ValueError(f"tolerance must be a positive number, not {tolerance!r}")
     most = whole("max_iterations", max_iterations)
-    X = data.features(X, network.inputs)
+    X = data.features(X, network.inputs, dtype="float64")
+    network.check_features(X)
     run = _Forward(network, X)
     rng = np.random.default_rng(network.seed)
     entry = orthogonal()

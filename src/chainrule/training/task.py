@@ -50,8 +50,7 @@ class Task:
     @property
     def dtype(self) -> str:
         """The dtype to compute in: the network's own, else float64 for float64 data."""
-        follows = "float64" if self.X.dtype == np.float64 else "float32"
-        return self.network.fixed_dtype or follows
+        return _dtype(self.network, self.X)
 
     def sources(self, dtype: str) -> dict[str, Any]:
         """The data that the program reads, by source name."""
@@ -91,16 +90,16 @@ def checked(
     for metric in chosen:
         metric.check(network.loss.predicts, str(network.loss))
     smoothing = _smoothing(label_smoothing, network.loss)
-    X = data.features(X, network.inputs)
-    data.check_range(X, network.fixed_dtype or X.dtype.name)
+    X = data.features(X, network.inputs, dtype=network.fixed_dtype)
     network.check_features(X)
     targets = data.targets(network, y, X.shape[0])
+    targets.check_range(_dtype(network, X))
     _check_classes(chosen, network.loss, targets, "y")
     weights = data.weights(sample_weight, class_weight, targets, X.shape[0])
     if validation_data is not None and validation_share is not None:
         raise ValueError("give validation_data or validation_share, not both")
     if validation_data is not None:
-        validation = _validation(network, validation_data)
+        validation = _validation(network, validation_data, _dtype(network, X))
         _check_classes(chosen, network.loss, validation.y, "validation y")
         return Task(network, X, targets, weights, validation, chosen, smoothing)
     if validation_share is None:
@@ -110,6 +109,10 @@ def checked(
         weights = data.mean_one(weights[kept])
     held_out = Validation(X[held], targets.rows(held))
     return Task(network, X[kept], targets.rows(kept), weights, held_out, chosen, smoothing)
+
+
+def _dtype(network: Network, X: Any) -> str:
+    return network.fixed_dtype or data.dtype_of(X)
 
 
 def _smoothing(share: Any, loss: Loss) -> float:
@@ -141,12 +144,14 @@ def _check_classes(chosen: tuple[Metric, ...], loss: Loss, y: data.Targets, name
             )
 
 
-def _validation(network: Network, pair: Any) -> Validation:
+def _validation(network: Network, pair: Any, dtype: str) -> Validation:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ValueError("validation_data must be a pair (X, y)")
-    X = data.features(pair[0], network.inputs, "validation X")
+    X = data.features(pair[0], network.inputs, "validation X", dtype)
     network.check_features(X, "validation X")
-    return Validation(X, data.targets(network, pair[1], X.shape[0], "validation y"))
+    y = data.targets(network, pair[1], X.shape[0], "validation y")
+    y.check_range(dtype, "validation y")
+    return Validation(X, y)
 
 
 def _split(rows: int, share: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -24,15 +24,13 @@ from chainrule.optimizers import Adam, Optimizer, named
 from chainrule.penalties import Clip, MaxNorm, Penalty
 from chainrule.schedules import initial
 from chainrule.training.callbacks import Callback, Callbacks
-from chainrule.training.history import DivergedError, Result, TrainingState
+from chainrule.training.history import MOST_EPOCHS, DivergedError, Result, TrainingState
 from chainrule.training.progress import Progress
 from chainrule.training.quasi_newton import LBFGS, minimise
 from chainrule.training.regime import regime_for
 from chainrule.training.scheduling import check_monitors, values_of, watches
 from chainrule.training.task import Task, checked
 from chainrule.training.watch import Watch
-
-MOST_EPOCHS = 2**31 - 1
 
 
 def train(

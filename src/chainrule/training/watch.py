@@ -46,6 +46,7 @@ class Watch:
                 so.
         """
         self._state.epoch, self._state.step = epoch, step
+        self._result.loss = float(losses[-1])
         found: dict[str, float] = {}
         try:
             found = self._figures.compute() if self._figures else {}

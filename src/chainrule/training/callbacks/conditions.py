@@ -232,20 +232,22 @@ class Converged:
         return max(self.patience - self._best.waiting, 1)
 
     def __call__(self, epoch: Epoch) -> str | None:
-        new = epoch.number - self._seen
-        for figure, number in zip(
-            epoch.history[self.monitor][-new:], range(self._seen + 1, epoch.number + 1), strict=True
-        ):
-            self._best.see(figure, number)
-        self._seen = epoch.number
+        self._catch_up(epoch)
         return self._reason()
+
+    def _catch_up(self, epoch: Epoch) -> None:
+        figures = epoch.history[self.monitor]
+        for number in range(self._seen + 1, epoch.number + 1):
+            self._best.see(figures[number - epoch.number - 1], number)
+        self._seen = epoch.number
 
     def _reason(self) -> str | None:
         if self._best.waiting < self.patience:
             return None
         return f"{self.monitor} has not fallen by {self.min_delta:g} in {self.patience} epochs"
 
-    def finish(self, _epoch: Epoch) -> None:
+    def finish(self, epoch: Epoch) -> None:
+        self._catch_up(epoch)  # an interruption may have come between two calls
         self._best.waiting = 0
 
     def state(self) -> dict[str, Any]:

@@ -5,9 +5,7 @@ from typing import Any
 
 from chainrule.network import Network
 from chainrule.training.callbacks.protocol import Callback, Epoch
-from chainrule.training.history import TrainingState
-
-MANY = 2**31  # epochs: more than any training has
+from chainrule.training.history import MOST_EPOCHS, TrainingState
 
 
 class Callbacks:
@@ -51,7 +49,7 @@ class Callbacks:
     def together(self) -> int:
         """How many epochs may pass before the next call."""
         each = [c.together() if hasattr(c, "together") else 1 for c in self._all]
-        return min(each, default=MANY)
+        return min(each, default=MOST_EPOCHS)
 
     def __call__(self) -> str | None:
         """Epochs are completed; the reason to stop, if there is one."""
