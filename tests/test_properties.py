@@ -144,8 +144,9 @@ def test_the_trace_the_training_and_the_prediction_agree(problem):
     result = cr.train(twin, X, y, optimizer=cr.GradientDescent(0.125), epochs=1, batch_size=None)
     np.testing.assert_allclose(result.history["loss"][0], float(t["loss"]),
                                rtol=ROUNDING[net.dtype], atol=ROUNDING[net.dtype])  # fmt: skip
-    right = net.vector - 0.125 * t["g"]
-    scale = 1 + np.abs(t["g"]).max()
+    gradient = np.concatenate([t[path.replace(".", ".d")].ravel() for path in net.places])
+    right = net.vector - 0.125 * gradient
+    scale = 1 + np.abs(gradient).max()
     np.testing.assert_allclose(twin.vector, right, rtol=0, atol=ROUNDING[net.dtype] * scale)
 
 
