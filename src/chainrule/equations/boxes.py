@@ -208,7 +208,9 @@ def _filled(template: str, parts: Sequence[Box]) -> list[Box | str]:
     found: list[Box | str] = []
     next_part = 0
     for literal, field, _, _ in string.Formatter().parse(template):
-        if literal.strip():
+        if any(letter.isalpha() for letter in literal):
+            found.append(Words(literal))
+        elif literal.strip():
             found.append(literal.strip())
         if field is not None:
             found.append(parts[int(field) if field else next_part])

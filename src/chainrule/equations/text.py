@@ -139,8 +139,8 @@ def _symbol(box: Symbol) -> str:
         raised = box.above.translate(SUPERSCRIPTS)
         above = raised if all(c in "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾⁺⁻" for c in raised) else f"^{box.above}"
     if box.below:
-        digits = box.below.replace(",", "")
-        plain = digits.isdigit() and all(len(part) == 1 for part in box.below.split(","))
+        digits, parts = box.below.replace(",", ""), box.below.split(",")
+        plain = digits.isdigit() and (len(parts) == 1 or all(len(part) == 1 for part in parts))
         below = digits.translate(SUBSCRIPTS) if plain else f"_{_grouped(box.below)}"
     return letter + above + below
 

@@ -38,8 +38,12 @@ def table(trace: "Trace", name: str) -> "DataFrame":
     import pandas as pd
 
     value, counted = np.atleast_1d(trace[name]), axes(trace, trace.path(name))
-    index = [pd.RangeIndex(n, name=axis) for n, axis in zip(value.shape, counted, strict=False)]
+    index: list[Any] = [
+        pd.RangeIndex(n, name=axis) for n, axis in zip(value.shape, counted, strict=False)
+    ]
     columns = index[1] if len(index) > 1 else pd.Index([name])
+    if trace.path(name) == "x" and trace.input_names:
+        columns = pd.Index(trace.input_names, name="input")
     rows = index[0] if index else pd.RangeIndex(1)
     return pd.DataFrame(value.reshape(len(rows), -1), index=rows, columns=columns)
 

@@ -1,7 +1,7 @@
 """What a step computed: its values by name, and the instructions that wrote them."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,8 @@ class Trace(Mapping[str, np.ndarray]):
         self.step, self.seed = step, seed
         self.optimizer, self.scalars = optimizer, dict(scalars)
         self.epoch: int | None = None
+        #: What each column of the inputs is of, where it is known.
+        self.input_names: Sequence[str] = ()
         #: The same step from other parameters and rows.
         self.again: Callable[[np.ndarray, Any], Trace] | None = None
         self.steps: list[TracedStep] = []

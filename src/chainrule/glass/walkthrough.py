@@ -91,8 +91,8 @@ class Walkthrough:
 
 
 def walkthrough(
-    network: Network,
-    x: Any,
+    network: Network | Trace,
+    x: Any = None,
     y: Any = None,
     *,
     optimizer: Optimizer | None = None,
@@ -113,7 +113,8 @@ def walkthrough(
     ran, printed in the letters of the lecture texts.
 
     Args:
-        network: its parameters are read as they are, and stay so.
+        network: its parameters are read as they are, and stay so; a fitted MLP of scikit-learn will
+            do. Or a trace, such as one of a recorded step: then nothing else of the step is given.
         x: (m, inputs), or (inputs,) for one example.
         y: targets as for the training; without them it ends with the outputs.
         optimizer: whose update is shown; without one it ends with the gradients.
@@ -152,18 +153,42 @@ def walkthrough(
         form, bool(derive), whole("decimals", decimals, 0, 12), whole("largest", largest, 1, 50)
     )
     document = Document(title or "A worked solution")
+    if isinstance(network, Trace):
+        if x is not None or y is not None or optimizer is not None or iterations > 1 or options:
+            raise ValueError("a trace is a step that ran: give nothing else of a step with it")
+        solve(network, notation, style, document)
+        return Walkthrough(document, (network,), notation)
+    if not isinstance(network, Network):
+        network = Network.from_sklearn(network)
+    rounding = Rounding.of(rounding)
     current, traces = network.copy(), []
     for number in range(1, iterations + 1):
         step = trace(current, x, y, optimizer=optimizer, rounding=rounding, fused=fused, **options)
-        notation_ = notation_of(notation, step)
-        solution = Solution(step, notation_, style, document)
-        if number == 1:
-            solution.introduce(Rounding.of(rounding))
-        solution.work(number if iterations > 1 else 0)
+        solve(step, notation, style, document, number if iterations > 1 else 0, rounding)
         traces.append(step)
         if number < iterations:
             current, options["state"] = _after(current, step)
     return Walkthrough(document, tuple(traces), notation)
+
+
+def solve(
+    step: Trace, notation: str, style: Style, document: Document, iteration: int = 0,
+    rounding: Rounding | None = None,
+) -> None:  # fmt: skip
+    """Write a traced step into a document.
+
+    Args:
+        step: the step.
+        notation: the name of the notation.
+        style: how much is shown.
+        document: what is written into.
+        iteration: its number; 0 if there is but one. Later ones need no introduction.
+        rounding: what was rounded in it.
+    """
+    solution = Solution(step, notation_of(notation, step), style, document)
+    if iteration <= 1:
+        solution.introduce(rounding or Rounding())
+    solution.work(iteration)
 
 
 def _after(network: Network, step: Trace) -> tuple[Network, TrainingState]:

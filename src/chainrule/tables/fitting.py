@@ -283,7 +283,7 @@ class _Tested:
 def _tested(table: Table, target: Target, preprocessing: Preprocessing) -> _Tested:
     """Read a test table: what it lacks is told before the training."""
     rows, true = read_later_target(table, target)
-    part = _rows_of(table, rows)
+    part = table.some(rows)
     return _Tested(read_features(preprocessing.readings, part), true, part.lines)
 
 
@@ -362,11 +362,6 @@ def _trained(
         last = results[0]
         raise DivergedError(last.state.step if last.state else 0, options.learning_rate, last)
     return _Trained(model, results, judged)
-
-
-def _rows_of(table: Table, rows: np.ndarray) -> Table:
-    cells = {name: found[rows] for name, found in table.cells.items()}
-    return replace(table, cells=cells, lines=table.lines[rows])
 
 
 def _about(plan: Plan) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from chainrule.tables.errors import TableError, counted, listed, quoted
 from chainrule.tables.preprocessing import Preprocessing
 from chainrule.tables.reading import Table
 from chainrule.tables.task import Task
+
+if TYPE_CHECKING:
+    from chainrule.glass.walkthrough import Walkthrough
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,23 @@ class TableModel:
         found = self.read_outputs(outputs, tuple(self._notes(table, values)))
         found.check_finite(table.lines)
         return found
+
+    def explain(self, data: Any, row: int = 1, **options: Any) -> "Walkthrough":
+        """A row as a worked solution: from its cells through the network to the prediction.
+
+        Args:
+            data: a table with the columns that the model reads. If the target is among them, the
+                loss and the gradients are shown as well.
+            row: its number, counted from 1.
+            options: ``notation``, ``form``, ``derive``, ``decimals`` and ``largest`` as for
+                :func:`~chainrule.walkthrough`; ``network``, the number of one of an ensemble.
+
+        Raises:
+            TableError: for a row that is not there, or cells that cannot be read.
+        """
+        from chainrule.tables.explaining import explain
+
+        return explain(self, data, row, **options)
 
     def values_of(self, table: Table) -> dict[str, np.ndarray]:
         """The values of the features of a table.

@@ -85,6 +85,14 @@ class Preprocessing:
         encoders = self._encoders(ONE_HOTS) | self._encoders(CODES)
         return {name: [str(x) for x in one.categories_[0]] for name, one in encoders.items()}
 
+    def input_names(self) -> list[str]:
+        """What each input is of: ``size``, ``colour = red``, ``when: sin of the year``."""
+        found = [*self._names("numbers"), *(f"{name} is missing" for name in self._names("gaps"))]
+        levels = self.levels()
+        for name in self._encoders(ONE_HOTS):
+            found += [f"{name} = {level or 'missing'}" for level in levels[name]]
+        return [*found, *(f"code of {name}" for name in self._encoders(CODES))]
+
     def treatments(self) -> dict[str, str]:
         """What is done with each feature, in words."""
         done: dict[str, str] = {}

@@ -14,7 +14,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,11 @@ class Table:
     def stem(self) -> str:
         """The file's name without its endings."""
         return Path(self.file).name.partition(".")[0]
+
+    def some(self, rows: np.ndarray) -> "Table":
+        """The table of some of its rows."""
+        cells = {name: found[rows] for name, found in self.cells.items()}
+        return replace(self, cells=cells, lines=self.lines[rows])
 
 
 def read_table(path: str | os.PathLike[str]) -> Table:

@@ -10,6 +10,7 @@ from chainrule.equations.boxes import Box, Bracketed, Fraction, Symbol, row
 from chainrule.glass.definitions import Definition
 from chainrule.glass.lineage import split_name
 from chainrule.glass.notation.shapes import tidy, transposed, without_sums
+from chainrule.glass.tabular import axes
 from chainrule.glass.traced import Trace
 from chainrule.layers import Dense
 
@@ -187,9 +188,13 @@ class Notation(ABC):
         quantity = rest.rpartition(".")[2]
         if path in self.trace.scalars:
             return Symbol(SCALARS.get(quantity, quantity))
-        below = ",".join(str(k + 1) for k in index) if index else ""
+        if index and axes(self.trace, path)[:1] == ("example",):
+            below = unit
+        else:
+            below, example = ",".join(str(k + 1) for k in index or ()), ""
         over = "^" if quantity == "xhat" else ""
-        return Symbol(OTHERS.get(quantity, quantity), owner, below, False, over)
+        letter = OTHERS.get(quantity, quantity)
+        return self._with_example(letter, owner, below, example, False, over)
 
     # ------------------------------------------------------------------ numbers
 
