@@ -84,6 +84,12 @@ def fit(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record", help="Record the training, for explain --step.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -125,7 +131,10 @@ def fit(
     flags = {name: value for name, value in asked.items() if value is not None} | given(choices)
     how = {"prepared": None if json or quiet else show_plan, "progress": not quiet}
     try:
-        run = _resumed(resume, flags, config, how) if resume else _fitted(flags, config, how)
+        if resume:
+            run = _resumed(resume, flags | ({"record": True} if record else {}), config, how)
+        else:
+            run = _fitted(flags, config, how | {"record": record})
     except DivergedError as error:
         raise TableError(
             f"the loss is not finite at step {error.step}: try a smaller --learning-rate; "

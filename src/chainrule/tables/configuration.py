@@ -90,6 +90,18 @@ def check_checkpoints(every: Any, options: Options) -> None:
         raise TableError(f"checkpoints are of a single network, and ensemble is {options.ensemble}")
 
 
+def check_recording(record: bool, every: int, options: Options) -> None:
+    """Refuse a recording of what cannot be recorded.
+
+    Raises:
+        TableError: for an ensemble, or with checkpoints.
+    """
+    if record and options.ensemble > 1:
+        raise TableError(f"a recording is of a single network, and ensemble is {options.ensemble}")
+    if record and every:
+        raise TableError("a fit is recorded or writes checkpoints, not both")
+
+
 def read_configuration(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a TOML file of choices; paths in it are relative to its folder.
 

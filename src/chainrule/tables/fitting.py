@@ -10,7 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.tables.configuration import Configuration, check_checkpoints
+from chainrule.tables.configuration import (
+    Configuration,
+    check_checkpoints,
+    check_recording,
+)
 from chainrule.tables.errors import TableError
 from chainrule.tables.evaluation import Evaluation, check_figure, evaluate, figures_of
 from chainrule.tables.files import SUFFIX
@@ -116,8 +120,8 @@ def table_model(data: Any, target: str, **options: Any) -> TableModel:
 def fit_table(
     data: Any, target: str, options: Options | None = None, *, test: Any = None,
     metric: str | None = None, out: str | os.PathLike[str] | None = None,
-    checkpoint_every: int = 0, prepared: Callable[[Plan, Preprocessing], None] | None = None,
-    progress: bool = False,
+    checkpoint_every: int = 0, record: bool = False,
+    prepared: Callable[[Plan, Preprocessing], None] | None = None, progress: bool = False,
 ) -> Run:  # fmt: skip
     """Read a table, train on its target, evaluate, and write the run's directory.
 
@@ -130,6 +134,7 @@ def fit_table(
         out: the directory to write, empty or not there; by default ``runs/<stem>-<n>``.
         checkpoint_every: epochs from one checkpoint to the next, in ``<out>.unfinished``; from
             there :func:`resume_table` goes on. 0 for none; tables must be files otherwise.
+        record: whether the training is recorded, so that each of its steps can be looked at.
         prepared: called with the plan and what is done with each column, before the training.
         progress: whether to show the training's progress, on standard error.
 
@@ -152,6 +157,7 @@ def fit_table(
         raise TableError(
             "checkpoint_every needs tables in files: a fit of a data frame cannot be gone on with"
         )
+    check_recording(record, checkpoint_every, options)
     asked = Configuration(
         paths[0] or "", target, paths[1], metric, None, checkpoint_every, options
     )  # fmt: skip
@@ -159,7 +165,7 @@ def fit_table(
     directory = RunDirectory(out, table.stem)
     check_names(directory.place, [path for path in paths if path])
     unfinished = directory.with_checkpoints() if checkpoint_every else None
-    return _run(asked, table, other, directory, unfinished, prepared, progress)
+    return _run(asked, table, other, directory, unfinished, prepared, progress, record)
 
 
 def _path_of(data: Any) -> str:
@@ -191,7 +197,7 @@ def resume_table(
 def _run(
     asked: Configuration, table: Table, other: Table | None, directory: RunDirectory,
     unfinished: Unfinished | None, prepared: Callable[[Plan, Preprocessing], None] | None,
-    progress: bool,
+    progress: bool, record: bool = False,
 ) -> Run:  # fmt: skip
     callbacks: list[Callback] = []
     saved = None
@@ -209,7 +215,7 @@ def _run(
         fitted = fit(
             table, asked.target, asked.options, test=other, metric=asked.metric,
             sources={name: path for name, path in sources.items() if path}, prepared=begin,
-            progress=progress, callbacks=callbacks, saved=saved,
+            progress=progress, callbacks=callbacks, saved=saved, record=record,
         )  # fmt: skip
     except DivergedError:
         if unfinished is not None:
@@ -227,7 +233,7 @@ def fit(
     table: Table, target: str, options: Options, *, test: Any = None, metric: str | None = None,
     sources: Mapping[str, str] | None = None,
     prepared: Callable[[Plan, Preprocessing], None] | None = None, progress: bool = False,
-    callbacks: Sequence[Callback] = (), saved: SavedTraining | None = None,
+    callbacks: Sequence[Callback] = (), saved: SavedTraining | None = None, record: bool = False,
 ) -> Fitted:  # fmt: skip
     """Train a model on a table and evaluate it; see :func:`fit_table`.
 
@@ -242,6 +248,7 @@ def fit(
         progress: whether to show it.
         callbacks: of the training of a single network on all training rows.
         saved: a checkpoint of that training to go on from.
+        record: whether that training is recorded.
     """
     other = None if test is None else table_of(test)
     plan = make_plan(table, target, options, whole=other is not None)
@@ -257,7 +264,7 @@ def fit(
     folds = _folds(plan, options, progress) if options.folds and other is None else []
     if progress and options.ensemble > 1:
         print(f"{options.ensemble} networks side by side", file=sys.stderr)
-    done = _trained(plan, preprocessing, options, progress, callbacks, saved)
+    done = _trained(plan, preprocessing, options, progress, callbacks, saved, record)
     model = done.model
     if tested is not None:
         inputs = preprocessing.inputs(tested.values)
@@ -323,6 +330,14 @@ def _preprocessing(plan: Plan) -> Preprocessing:
     )  # fmt: skip
 
 
+def examples_of(plan: Plan, preprocessing: Preprocessing, goal: Goal) -> Examples:
+    """All rows with a target, as a network takes them."""
+    y = plan.target.values
+    if not goal.classes:
+        y = ((y - goal.mean) / goal.scale).astype(np.float32)
+    return Examples(preprocessing.inputs(plan.values), y)
+
+
 @dataclass(frozen=True)
 class _Trained:
     """A model, how its networks were trained, and what it says of the rows held out, if any."""
@@ -334,21 +349,18 @@ class _Trained:
 
 def _trained(
     plan: Plan, preprocessing: Preprocessing, options: Options, progress: bool,
-    callbacks: Sequence[Callback] = (), saved: SavedTraining | None = None,
+    callbacks: Sequence[Callback] = (), saved: SavedTraining | None = None, record: bool = False,
 ) -> _Trained:  # fmt: skip
     goal = _goal(plan)
-    X = preprocessing.inputs(plan.values)
-    y = plan.target.values
-    if not goal.classes:
-        y = ((y - goal.mean) / goal.scale).astype(np.float32)
-    rows = Examples(X, y)
+    rows = examples_of(plan, preprocessing, goal)
+    X = rows.X
     layers = layers_for(
         options, plan.loss, goal.task, len(goal.classes), preprocessing.embedding()
     )  # fmt: skip
     networks, results = learn(
         layers, plan.loss, goal.task, options, rows.some(plan.train),
         rows.some(plan.held) if plan.held.size else None, progress=progress,
-        callbacks=callbacks, saved=saved,
+        callbacks=callbacks, saved=saved, record=record,
     )  # fmt: skip
     dropped = tuple(c.name for c in plan.columns if c.kind == "dropped")
     model = TableModel(goal, preprocessing, tuple(networks), dropped, _about(plan))

@@ -54,10 +54,19 @@ def layers_for(
     return [*first, *options.layers(), last]
 
 
+def divided(options: Options, task: str, training: Examples) -> tuple[Examples, Examples | None]:
+    """What is learned from, and with ``patience`` what is watched to know when to stop."""
+    if not options.patience:
+        return training, None
+    labels = None if task == "regression" else training.y
+    kept, held = hold_out(len(training.y), options.validation_share, options.seed + 1, labels)
+    return training.some(kept), training.some(held)
+
+
 def learn(
     layers: Sequence[Layer], loss: Loss, task: str, options: Options, training: Examples,
     watched: Examples | None, *, progress: bool = False, callbacks: Sequence[Callback] = (),
-    saved: SavedTraining | None = None,
+    saved: SavedTraining | None = None, record: bool = False,
 ) -> tuple[list[Network], list[Result]]:  # fmt: skip
     """Train the networks.
 
@@ -72,16 +81,13 @@ def learn(
         progress: whether to show the training of a single network.
         callbacks: of a single network.
         saved: a checkpoint of a single network's training, to go on from.
+        record: whether the training of a single network is recorded.
 
     Raises:
         DivergedError: if a loss overflows.
     """
-    if options.patience:
-        labels = None if task == "regression" else training.y
-        kept, held = hold_out(
-            len(training.y), options.validation_share, options.seed + 1, labels
-        )  # fmt: skip
-        training, watched = training.some(kept), training.some(held)
+    training, held = divided(options, task, training)
+    watched = watched if held is None else held
     networks = [
         Network(layers, loss, inputs=training.X.shape[1], seed=options.seed + k)
         for k in range(options.ensemble)
@@ -102,6 +108,7 @@ def learn(
             label_smoothing=options.label_smoothing, threads=threads,
             class_weight=None if options.class_weight == "none" else options.class_weight,
             callbacks=[*_stopping(options), *others], progress=progress and len(networks) == 1,
+            record=record and len(networks) == 1,
         )  # fmt: skip
 
     def beside_others(network: Network) -> Callable[[Callback], Result]:

@@ -20,6 +20,8 @@ from chainrule.tables.unfinished import Unfinished, place_of
 from chainrule.tables.written import to_json
 from chainrule.training.history import History
 
+RECORDING = "training.recording"
+
 if TYPE_CHECKING:
     from chainrule.tables.fitting import Fitted
 
@@ -182,6 +184,8 @@ def _write_files(fitted: "Fitted", folder: Path, place: Path) -> None:
     save(model.networks[0], folder / "network.safetensors")
     if "file" in fitted.plan.sources:  # a data frame has no name by which it could be read again
         write_whole(folder / NAME, configuration_of(fitted.plan).to_toml(place).encode())
+    if results[0].recording is not None:
+        results[0].recording.save(folder / RECORDING)
     write_whole(folder / "config.json", _json(_config(fitted)))
     write_whole(folder / "metrics.csv", _metrics([result.history for result in results]))
     write_whole(folder / "evaluation.json", _json(fitted.evaluation.to_dict() | summary))
