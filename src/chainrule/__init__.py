@@ -36,6 +36,8 @@ _WHERE = {
     "chainrule.estimators.regressor": ("MLPRegressor",),
     "chainrule.glass.trace": ("trace",),
     "chainrule.glass.rounding": ("Rounding",),
+    "chainrule.glass.problem": ("Problem",),
+    "chainrule.glass.problem_files": ("read_problem",),
     "chainrule.glass.gradcheck": ("gradcheck",),
     "chainrule.glass.checkup": ("Checkups", "checkup"),
     "chainrule.glass.profile": ("profile",),
