@@ -39,6 +39,7 @@ _WHERE = {
     "chainrule.glass.problem": ("Problem",),
     "chainrule.glass.problem_files": ("read_problem",),
     "chainrule.glass.gradcheck": ("gradcheck",),
+    "chainrule.glass.triple": ("triple_check",),
     "chainrule.glass.checkup": ("Checkups", "checkup"),
     "chainrule.glass.profile": ("profile",),
     "chainrule.storage.networks": ("load", "save"),
