@@ -38,6 +38,7 @@ _WHERE = {
     "chainrule.glass.rounding": ("Rounding",),
     "chainrule.glass.problem": ("Problem",),
     "chainrule.glass.problem_files": ("read_problem",),
+    "chainrule.glass.diagnosis": ("diagnose",),
     "chainrule.glass.gradcheck": ("gradcheck",),
     "chainrule.glass.triple": ("triple_check",),
     "chainrule.glass.checkup": ("Checkups", "checkup"),

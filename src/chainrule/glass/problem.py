@@ -13,6 +13,7 @@ from chainrule.glass.rounding import Rounding
 from chainrule.glass.trace import examples
 from chainrule.network import Network
 from chainrule.optimizers import GradientDescent, Optimizer
+from chainrule.schedules import Schedule
 
 #: The notations that a problem may be shown in; see the seeds 000, 001 and 002.
 NOTATIONS = ("theta", "bracket", "signal")
@@ -83,6 +84,9 @@ class Problem:
             raise ValueError(
                 f"an optimizer such as cr.GradientDescent() takes steps, not {self.optimizer!r}"
             )
+        for key, value in self.optimizer.scalars.items():
+            if isinstance(value, Schedule):
+                raise ValueError(f"{key} of a problem's optimizer must be a number, not {value!r}")
         checked_notation(self.notation)
         if not isinstance(self.title, str):
             raise ValueError(f"title must be a text, not {self.title!r}")

@@ -110,10 +110,13 @@ class _Reader:
         iterations = found.get("iterations", 1)
         with self._at(("iterations",)):
             whole("iterations", iterations, 1, MOST_ITERATIONS)
-        problem = Problem(
-            network, x, y, optimizer=self._optimizer(found), iterations=iterations,
-            rounding=self._rounding(found.get("rounding", {})), **options,
-        )  # fmt: skip
+        optimizer = self._optimizer(found)
+        rounding = self._rounding(found.get("rounding", {}))
+        with self._at(("optimizer",)):
+            problem = Problem(
+                network, x, y, optimizer=optimizer, iterations=iterations, rounding=rounding,
+                **options,
+            )  # fmt: skip
         with self._at(("rounding",)):
             rounder(network, unfused(problem), problem.rounding)
         return replace(problem, claims=self._claims(problem, found.get("claims", {})))

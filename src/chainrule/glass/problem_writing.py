@@ -22,9 +22,8 @@ def written(problem: "Problem") -> str:
     head = _head(problem)
     tables = [("[[layers]]", entry) for entry in _layers(problem)]
     descent = problem.optimizer.to_dict()
-    rate = descent.get("learning_rate")
-    if type(problem.optimizer) is GradientDescent and isinstance(rate, float):
-        head["rate"] = rate
+    if type(problem.optimizer) is GradientDescent:
+        head["rate"] = descent["learning_rate"]
     else:
         tables.append(("[optimizer]", {"name": descent.pop("optimizer"), **descent}))
     if problem.rounding:

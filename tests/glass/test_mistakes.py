@@ -1,0 +1,167 @@
+"""Known mistakes: each gives the number that its wrong formula gives, written by hand in NumPy."""
+
+import re
+
+import numpy as np
+import pytest
+from tests.glass.wrong_by_hand import by_hand, drawn, names_of
+
+import chainrule as cr
+from chainrule.glass.diagnosis import EVERYWHERE, Examiner
+from chainrule.glass.mistakes import MISTAKES, Mistake, register
+
+
+def test_every_known_mistake_says_what_was_done_and_what_is_right():
+    assert len(MISTAKES) >= 25
+    for mistake in MISTAKES.values():
+        assert mistake.says
+        assert mistake.right
+        assert not mistake.says.endswith(".")
+    assert len({mistake.says for mistake in MISTAKES.values()}) == len(MISTAKES)
+
+
+def test_two_mistakes_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="the mistake 'uphill' exists already"):
+        register(Mistake("uphill", "", "", lambda i, at: False))
+
+
+def variant_of(words):
+    """What the library calls ``neuron 2 alone`` or ``z to 3 decimals``."""
+    if found := re.fullmatch(r"neuron (\d+) alone", words):
+        return int(found[1]) - 1
+    if found := re.fullmatch(r"(.*) to (\d) decimals?", words):
+        return found[1], int(found[2])
+    return None
+
+
+def layers_of(problem, place):
+    paths = problem.network.paths
+    return {paths.index(place) + 1} if place in paths else None
+
+
+def made_by_hand(problem, outcome):
+    return by_hand(problem, outcome.mistake.name, layers_of(problem, outcome.place),
+                   variant_of(outcome.variant))  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_the_program_with_a_mistake_computes_what_the_wrong_formula_does(seed):
+    # So many decimals that none is halfway when it is rounded.
+    problem = drawn(np.random.default_rng(seed), decimals=15)
+    for outcome in Examiner(problem).outcomes:
+        for number, values in enumerate(made_by_hand(problem, outcome)):
+            trace = outcome.runs[0][number]
+            for name, value in values.items():
+                ours = trace[name]
+                ours = ours.T if outcome.mistake.exchanges else ours
+                if not np.isfinite(value).all():
+                    continue  # a logarithm of what is no probability any more
+                np.testing.assert_allclose(
+                    ours, value, rtol=1e-9, atol=1e-11,
+                    err_msg=f"{outcome.mistake.name}, {outcome.place}, {outcome.variant}: {name}",
+                )  # fmt: skip
+
+
+def test_random_problems_meet_every_mistake():
+    met = set()
+    for seed in range(24):
+        met |= {o.mistake.name for o in Examiner(drawn(np.random.default_rng(seed))).outcomes}
+    assert met == set(MISTAKES)
+
+
+# ------------------------------------------------------------------ the statistical claim
+
+
+def told(number, digits=7):
+    """A number as a reader writes it."""
+    return f"{number:#.{digits}g}"
+
+
+def examine_all(problem, rng):
+    """Each mistake of a problem once, by a number that it makes wrong: how it was told.
+
+    Returns:
+        Counts of ``named``, ``not told apart``, ``hidden`` (it makes no number wrong).
+    """
+    examiner = Examiner(problem)
+    right = names_of(by_hand(problem))
+    counts = {"named": 0, "not told apart": 0, "hidden": 0}
+    outcomes = {}
+    for outcome in examiner.outcomes:
+        outcomes.setdefault(outcome.mistake.name, []).append(outcome)
+    for name, ways in outcomes.items():
+        outcome = ways[rng.integers(len(ways))]
+        wrong = names_of(made_by_hand(problem, outcome))
+        seen = [
+            n for n, number in wrong.items()
+            if n in right and np.isfinite(number) and 1e-12 < abs(number) < 1e12
+            and abs(number - right[n]) > 1e-5 * max(abs(number), abs(right[n]))
+        ]  # fmt: skip
+        if not seen:
+            counts["hidden"] += 1
+            continue
+        asked = str(rng.choice(seen))
+        claims = {asked: told(wrong[asked])}
+        found = examiner.examine(problem.claimed(claims))
+        assert not found, (name, claims)
+        names = [e.mistake.name for e in found.explanations]
+        assert name in names, (name, outcome.place, outcome.variant, claims, names)
+        for other in names:  # what is said not to be told apart gives the very number
+            assert any(
+                abs(names_of(made_by_hand(problem, o)).get(asked, np.inf) - wrong[asked])
+                <= 2e-6 * abs(wrong[asked])
+                for o in outcomes[other]
+            ), (name, other, claims)
+        counts["named" if names == [name] else "not told apart"] += 1
+    return counts
+
+
+def check_right(problem, rng, how_many=10):
+    """Right numbers, with as many digits as a reader likes, are never called wrong."""
+    right = names_of(by_hand(problem))
+    examiner = Examiner(problem)
+    for name in rng.choice(sorted(right), how_many):
+        digits = int(rng.integers(1, 16))
+        found = examiner.examine(problem.claimed({str(name): told(right[name], digits)}))
+        assert found, (name, told(right[name], digits), right[name])
+    exact = examiner.examine(problem.claimed(right))
+    assert exact, str(exact)
+
+
+@pytest.mark.parametrize("seed", range(100, 106))
+def test_each_mistake_is_named_or_said_not_to_be_told_apart(seed):
+    rng = np.random.default_rng(seed)
+    counts = examine_all(drawn(rng), rng)
+    assert counts["named"] > 0
+
+
+@pytest.mark.parametrize("seed", range(200, 220))
+def test_a_right_number_is_never_called_wrong(seed):
+    rng = np.random.default_rng(seed)
+    check_right(drawn(rng), rng)
+
+
+def test_a_mistake_of_the_users_own_is_found_too(monkeypatch):
+    monkeypatch.setattr("chainrule.glass.mistakes.entry.MISTAKES", MISTAKES)
+    known = dict(MISTAKES)
+    try:
+        register(Mistake("tripled", "z is tripled", "z = W·a",
+                         lambda i, at: "z" in i.kernel.outputs,
+                         lambda i, running, at, variant: np.multiply(
+                             running.value(i.operands["z"]), 3,
+                             out=running.value(i.operands["z"]))))  # fmt: skip
+        net = cr.Network([cr.Dense(1, bias=False)], "mse", inputs=1)
+        net.parameters["W1"] = [[0.5]]
+        found = cr.diagnose(cr.Problem(net, [1.7], [1.0]), {"z1": 2.55})
+        assert [e.name for e in found.explanations] == ["tripled in layer 1"]
+    finally:
+        MISTAKES.clear()
+        MISTAKES.update(known)
+
+
+def test_everywhere_is_tried_beside_each_layer_alone():
+    problem = drawn(np.random.default_rng(3))
+    places = [
+        o.place for o in Examiner(problem).outcomes if o.mistake.name == "activation forgotten"
+    ]
+    assert places == [*problem.network.paths, EVERYWHERE]
