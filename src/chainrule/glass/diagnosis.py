@@ -75,20 +75,19 @@ class Outcome:
     variant: str
     runs: tuple[list[Trace], ...]
 
-    def band(self, claim: Claim) -> tuple[float, float] | None:
-        """Between which numbers the claimed value lies with the mistake; None if it has none."""
+    def gives(self, claim: Claim) -> bool:
+        """Whether the claimed number comes out with the mistake."""
         index = claim.index
         if self.mistake.exchanges:
             if len(index) != 2:
-                return None
+                return False
             index = (index[1], index[0])
-        found = []
         for traces in self.runs:
             value = traces[claim.iteration - 1][claim.path]
-            if any(i >= n for i, n in zip(index, np.shape(value), strict=True)):
-                return None
-            found.append(float(value[index]))
-        return (min(found), max(found)) if np.isfinite(found).all() else None
+            inside = all(i < n for i, n in zip(index, np.shape(value), strict=True))
+            if inside and claim.meets(float(value[index]), float(value[index])):
+                return True
+        return False
 
 
 class Examiner:
@@ -178,7 +177,7 @@ class Examiner:
         together: list[Outcome] = []
         if not all(right):
             for outcome in self.outcomes:
-                met = [self._meets(outcome, claim) for claim in claims]
+                met = [outcome.gives(claim) for claim in claims]
                 for k, (fits, fine) in enumerate(zip(met, right, strict=True)):
                     if fits and not fine:
                         fitting[k].append(outcome)
@@ -191,10 +190,6 @@ class Examiner:
             for claim, fine, outcomes in zip(claims, right, fitting, strict=True)
         ]  # fmt: skip
         return Diagnosis(tuple(findings), self._explained(together))
-
-    def _meets(self, outcome: Outcome, claim: Claim) -> bool:
-        band = outcome.band(claim)
-        return band is not None and claim.meets(*band)
 
     def _number(self, claim: Claim) -> float:
         """The right number, under the problem's rounding if it has one."""
