@@ -4,6 +4,8 @@
 makes it in its own program. ``drawn`` makes random problems.
 """
 
+from decimal import ROUND_HALF_UP, Decimal
+
 import numpy as np
 
 import chainrule as cr
@@ -20,6 +22,15 @@ ROUNDED = {
     "z": ["z"], "a": ["a"], "delta": ["delta"], "z and a": ["z", "a"],
     "z, a, da and delta": ["z", "a", "da", "delta"],
 }  # fmt: skip
+
+
+def on_paper(value, places):
+    """Rounded as a reader does it, who sees decimals: halves away from zero."""
+    if not np.isfinite(value).all():
+        return value
+    unit = Decimal(1).scaleb(-places)
+    rounded = [Decimal(f"{v:.12g}").quantize(unit, ROUND_HALF_UP) for v in value.ravel()]
+    return np.array([float(v) for v in rounded]).reshape(value.shape)
 
 
 def square(matrix):
@@ -69,7 +80,7 @@ def _step(problem, p, before, names, mistake, layers, variant, updated=None):
 
     def keep(kind, layer, value):
         if mistake == "rounded too early" and kind in ROUNDED[variant[0]]:
-            value = np.round(value, variant[1])
+            value = on_paper(value, variant[1])
         v[f"{kind}{layer}"] = value
         return value
 

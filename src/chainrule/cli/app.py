@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from chainrule.cli.check import EPILOG as CHECK_EPILOG
+from chainrule.cli.check import check
 from chainrule.cli.export import export
 from chainrule.cli.fit import EPILOG, fit
 from chainrule.cli.predict import EPILOG as PREDICT_EPILOG
@@ -14,6 +16,7 @@ from chainrule.cli.warmup import warmup
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command(epilog=EPILOG)(fit)
 app.command(epilog=PREDICT_EPILOG)(predict)
+app.command(epilog=CHECK_EPILOG)(check)
 app.command()(export)
 app.command()(profile)
 app.command()(warmup)
