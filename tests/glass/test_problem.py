@@ -1,6 +1,7 @@
 """Problems and their files."""
 
 import dataclasses
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -270,7 +271,11 @@ REFUSED = {
     "iterations": (lambda: cr.Problem(plain(), [1], 1, iterations=True), "iterations must be a"),
     "title": (lambda: cr.Problem(plain(), [1], 1, title=None), "title must be a text"),
     "claims": (lambda: cr.Problem(plain(), [1], 1, claims={"W1": [1]}), "the number of 'W1' must"),
+    "no claims": (lambda: cr.Problem(plain(), [1], 1, claims=3), "claims must map names of value"),
     "rounding": (lambda: cr.Problem(plain(), [1], 1, rounding={"z": 99}), "decimals of 'z' must"),
+    "rounded": (lambda: cr.Problem(plain(), [1], 1, rounding={"q": 2}), "rounding names .q., whi"),
+    "useless": (lambda: cr.Problem(cr.Network([cr.Dense(1, "threshold"), cr.Dense(1)], "mse",
+                                              inputs=1), [1], 1), "has no useful derivative"),
     "file": (
         lambda: cr.Problem(cr.Network([cr.Dense(1), cr.Dropout(0.5)], "mse", inputs=1), [1], 1)
         .to_toml(), "describes dense layers alone, not Dropout"),
@@ -289,6 +294,11 @@ def test_a_parameter_that_is_no_number_is_refused():
     net.parameters["W1"] = [[np.nan]]
     with pytest.raises(ValueError, match="parameters of the network"):
         cr.Problem(net, [1], 1)
+
+
+def test_what_was_read_can_be_pickled(tmp_path):
+    problem = read(GOOD, tmp_path)
+    assert pickle.loads(pickle.dumps(problem)).to_toml() == problem.to_toml()
 
 
 def test_a_problem_can_be_changed_by_replacing(tmp_path):

@@ -6,19 +6,22 @@ number.
 """
 
 import re
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP
 
 import numpy as np
 from tests.glass.wrong_by_hand import by_hand, names_of
 
 from chainrule.glass.diagnosis import Examiner
 
+TIES = (ROUND_HALF_EVEN, ROUND_HALF_UP)
 
-def variant_of(words):
+
+def variant_of(words, ties):
     """What the library calls ``neuron 2 alone`` or ``z to 3 decimals``."""
     if found := re.fullmatch(r"neuron (\d+) alone", words):
         return int(found[1]) - 1
     if found := re.fullmatch(r"(.*) to (\d) decimals?", words):
-        return found[1], int(found[2])
+        return found[1], int(found[2]), ties
     return None
 
 
@@ -27,9 +30,9 @@ def layers_of(problem, place):
     return {paths.index(place) + 1} if place in paths else None
 
 
-def made_by_hand(problem, outcome):
+def made_by_hand(problem, outcome, ties=ROUND_HALF_UP):
     return by_hand(problem, outcome.mistake.name, layers_of(problem, outcome.place),
-                   variant_of(outcome.variant))  # fmt: skip
+                   variant_of(outcome.variant, ties))  # fmt: skip
 
 
 def told(number, digits=7):
@@ -51,7 +54,7 @@ def examine_all(problem, rng):
         outcomes.setdefault(outcome.mistake.name, []).append(outcome)
     for name, ways in outcomes.items():
         outcome = ways[rng.integers(len(ways))]
-        wrong = names_of(made_by_hand(problem, outcome))
+        wrong = names_of(made_by_hand(problem, outcome, TIES[rng.integers(2)]))
         seen = [
             n for n, number in wrong.items()
             if n in right and np.isfinite(number) and 1e-12 < abs(number) < 1e12
@@ -68,9 +71,10 @@ def examine_all(problem, rng):
         assert name in names, (name, outcome.place, outcome.variant, claims, names)
         for other in names:  # what is said not to be told apart gives the very number
             assert any(
-                abs(names_of(made_by_hand(problem, o)).get(asked, np.inf) - wrong[asked])
+                abs(names_of(made_by_hand(problem, o, t)).get(asked, np.inf) - wrong[asked])
                 <= 2e-6 * abs(wrong[asked])
                 for o in outcomes[other]
+                for t in TIES
             ), (name, other, claims)
         ends[name] = "named" if names == [name] else "not told apart"
     return ends

@@ -24,12 +24,12 @@ ROUNDED = {
 }  # fmt: skip
 
 
-def on_paper(value, places):
-    """Rounded as a reader does it, who sees decimals: halves away from zero."""
+def on_paper(value, places, ties=ROUND_HALF_UP):
+    """Rounded as a reader does it, who sees decimals: halves away from zero, or to even ones."""
     if not np.isfinite(value).all():
         return value
     unit = Decimal(1).scaleb(-places)
-    rounded = [Decimal(f"{v:.12g}").quantize(unit, ROUND_HALF_UP) for v in value.ravel()]
+    rounded = [Decimal(f"{v:.12g}").quantize(unit, ties) for v in value.ravel()]
     return np.array([float(v) for v in rounded]).reshape(value.shape)
 
 
@@ -50,7 +50,7 @@ def by_hand(problem, mistake=None, layers=None, variant=None):
         problem: dense layers, gradient descent, no rounding.
         mistake: its name, or None.
         layers: numbers of the layers in which it is made; None for all.
-        variant: the neuron, counted from 0, or (words, decimals) of what is rounded.
+        variant: the neuron, counted from 0, or (words, decimals, ties) of what is rounded.
     """
     net = problem.network
     p = {k.replace("dense", "").replace(".", ""): v.copy() for k, v in net.parameters.items()}
@@ -80,7 +80,7 @@ def _step(problem, p, before, names, mistake, layers, variant, updated=None):
 
     def keep(kind, layer, value):
         if mistake == "rounded too early" and kind in ROUNDED[variant[0]]:
-            value = on_paper(value, variant[1])
+            value = on_paper(value, *variant[1:])
         v[f"{kind}{layer}"] = value
         return value
 

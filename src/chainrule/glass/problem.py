@@ -8,9 +8,9 @@ import numpy as np
 
 from chainrule import data
 from chainrule.checks import whole
-from chainrule.glass.claims import Claim, claims_of
+from chainrule.glass.claims import Claim, claims_of, unfused
 from chainrule.glass.rounding import Rounding
-from chainrule.glass.trace import examples
+from chainrule.glass.trace import examples, rounder
 from chainrule.network import Network
 from chainrule.optimizers import GradientDescent, Optimizer
 from chainrule.schedules import Schedule
@@ -94,10 +94,11 @@ class Problem:
             "network": network, "x": x, "y": y.read_as("float64"),
             "rounding": Rounding.of(self.rounding),
             "iterations": whole("iterations", self.iterations, 1, MOST_ITERATIONS),
-            "claims": dict(self.claims),
+            "claims": dict(self.claims) if isinstance(self.claims, Mapping) else self.claims,
         }  # fmt: skip
         for name, value in found.items():
             object.__setattr__(self, name, value)
+        rounder(network, unfused(self), self.rounding)
         self.claimed()
 
     @property

@@ -12,11 +12,10 @@ import numpy as np
 
 from chainrule.checks import real_number, whole
 from chainrule.data import targets
-from chainrule.glass.claims import Written, unfused
+from chainrule.glass.claims import Written
 from chainrule.glass.problem import MOST_ITERATIONS, Problem, checked_notation
 from chainrule.glass.rounding import Rounding
 from chainrule.glass.toml_lines import Place, lines_of
-from chainrule.glass.trace import rounder
 from chainrule.layers import Dense
 from chainrule.layers.base import checked_name
 from chainrule.network import Network
@@ -82,7 +81,17 @@ def read_problem(path: str | os.PathLike[str]) -> Problem:
         raise ValueError(f"{name!r} is no TOML: {words[:1].lower()}{words[1:]}") from None
     except RecursionError:
         raise ValueError(f"{name!r} is no problem: its lists are nested too deeply") from None
-    return _Reader(name, lines_of(text)).problem(found)
+    claims = {"claims": found["claims"]} if "claims" in found else {}
+    return _Reader(name, lines_of(text)).problem({**_plain(found), **claims})
+
+
+def _plain(value: Any) -> Any:
+    """The same with plain numbers: how they were written counts in claims alone."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return float(value) if isinstance(value, Written) else value
 
 
 class _Reader:
@@ -111,14 +120,11 @@ class _Reader:
         with self._at(("iterations",)):
             whole("iterations", iterations, 1, MOST_ITERATIONS)
         optimizer = self._optimizer(found)
-        rounding = self._rounding(found.get("rounding", {}))
         with self._at(("optimizer",)):
-            problem = Problem(
-                network, x, y, optimizer=optimizer, iterations=iterations, rounding=rounding,
-                **options,
-            )  # fmt: skip
+            problem = Problem(network, x, y, optimizer, iterations=iterations, **options)
+        rounding = self._rounding(found.get("rounding", {}))
         with self._at(("rounding",)):
-            rounder(network, unfused(problem), problem.rounding)
+            problem = replace(problem, rounding=rounding)
         return replace(problem, claims=self._claims(problem, found.get("claims", {})))
 
     def _network(self, loss: str, layers: Any, inputs: int) -> Network:

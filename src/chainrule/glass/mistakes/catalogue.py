@@ -19,7 +19,8 @@ HIDDEN_DELTA = "∂L/∂aⱼ = Σₖ Wⱼₖ δₖ, with the weights that the fo
 
 
 def _neurons(at: Situation) -> Iterable[tuple[str, Any]]:
-    widest = max(layer.outputs(1) for layer in at.problem.network.layers)
+    behind = [i for i in at.program.instructions if where.backward(i, at)]
+    widest = max(where.shape(i, "delta")[-1] for i in behind)
     return [(f"neuron {k + 1} alone", k) for k in range(min(widest, MOST_NEURONS))]
 
 
