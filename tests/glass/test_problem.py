@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chainrule as cr
@@ -245,6 +245,22 @@ def test_bad_files_get_one_sentence_with_the_line(case, tmp_path):
     assert said.startswith("'problem.toml'")
     assert words in said
     assert "\n" not in said
+
+
+@settings(max_examples=300)
+@given(
+    place=st.integers(0, len(GOOD)), removed=st.integers(0, 12),
+    put=st.sampled_from(["", "\n", "[", "]", "{", "}", '"', "'", "=", ".", ",", "-1", "1e9", "nan",
+                         "true", "[[1]]", "{a = 1}", "#", "x = 1\n", "[layers]\n", "[[claims]]\n",
+                         '"""', "1979-05-27", "\\", "é"]),
+)  # fmt: skip
+def test_a_damaged_file_is_read_or_told_in_one_sentence(place, removed, put, tmp_path_factory):
+    text = GOOD[:place] + put + GOOD[place + removed :]
+    try:
+        read(text, tmp_path_factory.mktemp("damaged")).to_toml()
+    except ValueError as error:
+        assert str(error).startswith("'problem.toml'")
+        assert "\n" not in str(error)
 
 
 def test_a_file_that_is_not_there_is_an_error_of_the_system(tmp_path):

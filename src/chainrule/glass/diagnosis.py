@@ -49,7 +49,7 @@ def diagnose(problem: Problem, claims: Mapping[str, Any] | None = None) -> Diagn
     >>> net = cr.Network([cr.Dense(1, "sigmoid")], loss="mse", inputs=1)
     >>> net.parameters.update({"W1": [[0.5]], "b1": [0.1]})
     >>> problem = cr.Problem(net, [2.0], [1.0])
-    >>> found = cr.diagnose(problem, {"z1": 1.1, "delta1": "0.0469"})
+    >>> found = cr.diagnose(problem, {"z1": 1.1, "delta1": "0.0468"})
     >>> found.explanations[0].mistake.name
     'sign of y − ŷ'
     """
