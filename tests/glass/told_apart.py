@@ -35,13 +35,18 @@ def made_by_hand(problem, outcome, ties=ROUND_HALF_UP):
                    variant_of(outcome.variant, ties))  # fmt: skip
 
 
-def told(number, digits=7):
+def told(number, digits):
     """A number as a reader writes it."""
     return f"{number:#.{digits}g}"
 
 
-def examine_all(problem, rng):
+def examine_all(problem, rng, digits=7):
     """Each mistake of a problem once, by a number that it makes wrong: how it was told.
+
+    Args:
+        problem: as ``drawn`` makes it.
+        rng: of the choice of places and numbers.
+        digits: with which the number is written.
 
     Returns:
         By mistake ``named``, ``not told apart``, or ``hidden``, as it makes no number wrong.
@@ -58,13 +63,13 @@ def examine_all(problem, rng):
         seen = [
             n for n, number in wrong.items()
             if n in right and np.isfinite(number) and 1e-12 < abs(number) < 1e12
-            and abs(number - right[n]) > 1e-5 * max(abs(number), abs(right[n]))
+            and abs(number - right[n]) > 10 ** (2 - digits) * max(abs(number), abs(right[n]))
         ]  # fmt: skip
         if not seen:
             ends[name] = "hidden"
             continue
         asked = str(rng.choice(seen))
-        claims = {asked: told(wrong[asked])}
+        claims = {asked: told(wrong[asked], digits)}
         found = examiner.examine(problem.claimed(claims))
         assert not found, (name, claims)
         names = [e.mistake.name for e in found.explanations]
@@ -72,7 +77,7 @@ def examine_all(problem, rng):
         for other in names:  # what is said not to be told apart gives the very number
             assert any(
                 abs(names_of(made_by_hand(problem, o, t)).get(asked, np.inf) - wrong[asked])
-                <= 2e-6 * abs(wrong[asked])
+                <= 2 * 10 ** (1 - digits) * abs(wrong[asked])
                 for o in outcomes[other]
                 for t in TIES
             ), (name, other, claims)
