@@ -367,6 +367,18 @@ def test_a_network_of_other_layers_by_paths(rng):
     assert "uphill" in names(cr.diagnose(problem, {"dense1.W.new[0,0]": up}))
 
 
+def test_the_terms_of_a_derivative_have_no_proof_but_their_sum_has_a_place(rng):
+    net = cr.Network([cr.Dense(2, "tanh"), cr.Residual([cr.Dense(2, "tanh")]), cr.Dense(1)], "mse",
+                     inputs=2)  # fmt: skip
+    found = cr.diagnose(cr.Problem(net, [0.5, 1.0], 1.0), {
+        "dense1.da[0,0]": 0.5, "dense1.da.2[0,0]": 0.5, "dense1.delta[0,0]": 0.5,
+    })  # fmt: skip
+    assert found["dense1.da[0,0]"].by_differences is None
+    assert found["dense1.da.2[0,0]"].by_differences is None
+    delta = found["dense1.delta[0,0]"]
+    assert delta.by_differences == pytest.approx(delta.number, rel=1e-6)
+
+
 def test_a_function_for_each_neuron_has_its_own_slope(rng):
     net = cr.Network([cr.Dense(3, ["tanh", "logistic", "tanh"]), cr.Dense(1)], "mse", inputs=2,
                      seed=4, dtype="float64")  # fmt: skip

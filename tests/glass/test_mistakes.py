@@ -1,9 +1,12 @@
 """Known mistakes: each gives the number that its wrong formula gives, written by hand in NumPy."""
 
+import dataclasses
+from decimal import ROUND_HALF_EVEN
+
 import numpy as np
 import pytest
-from tests.glass.told_apart import check_right, examine_all, made_by_hand
-from tests.glass.wrong_by_hand import drawn
+from tests.glass.told_apart import check_right, examine_all, made_by_hand, told
+from tests.glass.wrong_by_hand import by_hand, drawn, names_of
 
 import chainrule as cr
 from chainrule.glass.diagnosis import EVERYWHERE, Examiner
@@ -66,8 +69,19 @@ def test_a_right_number_is_never_called_wrong(seed):
     check_right(drawn(rng), rng)
 
 
-def test_a_mistake_of_the_users_own_is_found_too(monkeypatch):
-    monkeypatch.setattr("chainrule.glass.mistakes.entry.MISTAKES", MISTAKES)
+@pytest.mark.parametrize("seed", range(300, 310))
+def test_with_a_policy_a_number_is_right_rounded_on_the_way_or_not(seed):
+    rng = np.random.default_rng(seed)
+    places = int(rng.integers(1, 5))
+    plain = drawn(rng)
+    problem = dataclasses.replace(plain, rounding={"z": places, "a": places})
+    rounded = by_hand(problem, "rounded too early", None, ("z and a", places, ROUND_HALF_EVEN))
+    for values in (rounded, by_hand(plain)):
+        claims = {name: told(number, 8) for name, number in names_of(values).items()}
+        assert cr.diagnose(problem, claims), str(cr.diagnose(problem, claims))
+
+
+def test_a_mistake_of_the_users_own_is_found_too():
     known = dict(MISTAKES)
     try:
         register(Mistake("tripled", "z is tripled", "z = W·a",
