@@ -122,6 +122,8 @@ def _step(problem, p, before, names, mistake, layers, variant, updated=None):
         back, of_gradient = (v[f"a{k - 1}"] if k > 1 else x), delta
         if wrong("σ′ again in dW", k) and names[k - 1] != "softmax":
             of_gradient = delta * F[names[k - 1]][1](z, a)
+        if wrong("z for a in dW", k) and k > 1:
+            back = v[f"z{k - 1}"]
         sign = -1 if wrong("sign of the gradient", k) else 1
         v[f"dW{k}"] = sign * back.T @ of_gradient / divisor
         if f"b{k}" in p:

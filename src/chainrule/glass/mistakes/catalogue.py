@@ -158,6 +158,12 @@ register(Mistake(
     where.gradients, wrong.times(-1.0),
 ))  # fmt: skip
 register(Mistake(
+    "z for a in dW",
+    "the gradient is taken with what goes into the activation before, not with what comes out",
+    "dW = aᵀ·δ, with the a that W is multiplied with",
+    where.weights_behind_an_activation, wrong.z_for_a,
+))  # fmt: skip
+register(Mistake(
     "1/m missing", "the gradient is summed over the examples where the loss is their mean",
     "dW = 1/m Σ over the examples of aᵀ·δ", where.mean_gradient, wrong.over_rows(1),
 ))  # fmt: skip

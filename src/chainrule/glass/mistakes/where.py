@@ -50,6 +50,10 @@ def gradients(i: Instruction, _at: Situation) -> bool:
     return i.kernel in (weight_gradient, bias_gradient)
 
 
+def weights_behind_an_activation(i: Instruction, at: Situation) -> bool:
+    return i.kernel is weight_gradient and any(a == name_of(i, "a") for a, _ in at.functions)
+
+
 def sloped_gradients(i: Instruction, at: Situation) -> bool:
     return gradients(i, at) and name_of(i, "delta") in at.slopes
 

@@ -95,6 +95,12 @@ def slope_again(i: Instruction, running: Stepper, at: Situation, _variant: Any) 
         output(i, running)[...] = operand(i, running, "a").T @ delta
 
 
+def z_for_a(i: Instruction, running: Stepper, _at: Situation, _variant: Any) -> None:
+    owner = name_of(i, "a").rpartition(".")[0]
+    z = running.value(running.program.buffers[f"{owner}.z"])
+    output(i, running)[...] = z.T @ operand(i, running, "delta")
+
+
 def delta_of_the_mean(i: Instruction, running: Stepper, at: Situation, _variant: Any) -> None:
     over_rows(1 if "g" in i.operands else -1)(i, running, at, None)
 
