@@ -1,5 +1,6 @@
 """What a reader claims: the name of a value, and a number with as many digits as were written."""
 
+import difflib
 import math
 import re
 from collections.abc import Mapping
@@ -177,8 +178,13 @@ def _element(
     head, dot, rest = read[1].partition(".")
     path = problem.network.path(head) + dot + rest
     if path not in shapes:
-        names = ", ".join(label_of(problem.network, known) for known in shapes)
-        raise ValueError(f"{name!r} is nothing that this problem computes; there are {names}")
+        names = [label_of(problem.network, known) for known in shapes]
+        lower = {known.lower(): known for known in (*shapes, *names)}
+        near = difflib.get_close_matches(read[1].lower(), lower, n=1)
+        guess = f"did you mean {lower[near[0]]!r}? " if near else ""
+        raise ValueError(
+            f"{name!r} is nothing that this problem computes; {guess}there are {', '.join(names)}"
+        )
     shape = shapes[path]
     index = tuple(int(part) for part in (read[2] or "").split(",") if part.strip())
     if not index and math.prod(shape) == 1:
