@@ -26,10 +26,11 @@ check: $(VENV)/developing  ## lint, format, types, import contract
 bench: $(VENV)/benchmarking  ## the benchmarks; make bench WORK=tiny for one
 	$(BIN)/python -m benchmarks $(WORK)
 
-soak: $(VENV)/developing  ## killed trainings, hostile model files, combinations of parameters: half an hour
+soak: $(VENV)/developing  ## killed trainings, hostile model files, combinations of parameters, mistakes: an hour
 	$(BIN)/python tests/soak/kills.py --kills 500
 	$(BIN)/python tests/soak/model_files.py --files 2000
 	PYTHONPATH=. $(BIN)/python tests/soak/combinations.py --examples 10000
+	PYTHONPATH=. $(BIN)/python tests/soak/mistakes.py --problems 1000
 
 clean:           ## remove what the commands above made
 	rm -rf $(VENV) runs build dist

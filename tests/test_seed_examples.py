@@ -4,6 +4,8 @@
 walk through a 2-2-2-1 network; 002 a text on approximation by sums of squared errors.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -11,6 +13,8 @@ import scipy.stats
 import chainrule as cr
 from chainrule.losses import losses
 from chainrule.lowering import lower
+
+PROBLEMS = Path(__file__).parents[1] / "examples" / "problems"
 
 # ------------------------------------------------------------------ 001, 'Simple Forward Pass'
 
@@ -130,6 +134,40 @@ def test_001_walkthrough_without_rounding_equals_numpy(name, fused):
     t = cr.trace(walkthrough_network(), x, [y], fused=fused)
     right = np.reshape(numpy_step(START)[name], np.shape(t[name]))
     np.testing.assert_allclose(t[name], right, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", FORWARD | BACKWARD | {f"{k}.new": v for k, v in UPDATED.items()})
+def test_001_walkthrough_as_a_problem_file_to_the_digit(name):
+    problem = cr.read_problem(PROBLEMS / "lecture-walkthrough.toml")
+    t = cr.trace(problem.network, problem.x, problem.y, optimizer=problem.optimizer,
+                 rounding=problem.rounding)  # fmt: skip
+    printed = FORWARD | BACKWARD | {f"{k}.new": v for k, v in UPDATED.items()}
+    np.testing.assert_allclose(t[name], printed[name], rtol=0, atol=1e-12)
+
+
+def test_001_simple_forward_pass_as_a_problem_file_to_the_digit():
+    problem = cr.read_problem(PROBLEMS / "lecture-forward.toml")
+    t = cr.trace(problem.network, problem.x, problem.y, rounding=problem.rounding)
+    assert (t["a1"].item(), t["a2"].item()) == (0.5987, 0.5324)
+
+
+def test_000_figure_5_as_a_problem_file_has_a_theta_of_the_next_layer_by_this_one_and_the_bias():
+    problem = cr.read_problem(PROBLEMS / "notes-figure-5.toml")
+    net, a = problem.network, problem.x[0]
+    for layer, shape in enumerate([(2, 5), (3, 3), (1, 4)], start=1):
+        theta = np.column_stack([net.parameters[f"b{layer}"], net.parameters[f"W{layer}"].T])
+        assert theta.shape == shape
+        a = 1 / (1 + np.exp(-theta @ np.concatenate([[1.0], a])))
+    t = cr.trace(net, problem.x, problem.y)
+    np.testing.assert_allclose(t["a3"], [a], atol=1e-15)
+    assert t["loss"] == pytest.approx(0.5 * (0.8 - a.item()) ** 2, abs=1e-15)
+
+
+def test_002_approximation_as_a_problem_file_has_no_biases_and_a_plain_sum_of_squares():
+    problem = cr.read_problem(PROBLEMS / "approximation.toml")
+    assert list(problem.network.parameters) == ["dense1.W", "dense2.W", "dense3.W"]
+    t = cr.trace(problem.network, problem.x, problem.y)
+    assert t["loss"] == pytest.approx(((problem.y - t["a3"]) ** 2).sum(), abs=1e-15)
 
 
 def test_001_training_makes_the_unrounded_update():

@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
-from chainrule.cli import explain, export, fit, predict, profile, warmup
+from chainrule.cli import check, explain, export, fit, predict, profile, warmup
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command(epilog=fit.EPILOG)(fit.fit)
 app.command(epilog=predict.EPILOG)(predict.predict)
 app.command(epilog=explain.EPILOG)(explain.explain)
+app.command(epilog=check.EPILOG)(check.check)
 app.command(epilog=export.EPILOG)(export.export)
 app.command(epilog=profile.EPILOG)(profile.profile)
 app.command(epilog=warmup.EPILOG)(warmup.warmup)

@@ -111,7 +111,7 @@ def explain(
             show_default=False,
         ),
     ] = None,
-    format: Annotated[  # noqa: A002 - the option's name
+    format: Annotated[
         str | None,
         typer.Option(
             "--format", help="text, markdown, html, latex or pdf; by default as --out ends, or "

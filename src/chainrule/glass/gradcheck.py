@@ -1,17 +1,22 @@
 """The gradient checker: the program's gradients against central differences, in float64."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule import data
+from chainrule.engine.builder import gradient_name
 from chainrule.engine.executor import Executor
 from chainrule.glass.trace import examples, trace
 from chainrule.lowering import lower
 from chainrule.network import Network
 
 FLOOR = 1e-8  # norms below this are compared absolutely
+#: What rounding may do to a difference of two losses, in units of the last place of the loss.
+ROUNDING = 4
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,8 @@ class Check:
     """What was found for one parameter.
 
     Attributes:
-        error: ‖dW − dW′‖ / max(‖dW‖, ‖dW′‖, floor), with dW′ by central differences.
+        error: ‖dW − dW′‖ / max(‖dW‖, ‖dW′‖, floor), with dW′ by central differences. The floor is
+            where the rounding of the loss is as large as the tolerance allows.
         checked: elements compared.
         left_out: elements left out, because a kink lies between the two points of the difference.
     """
@@ -101,22 +107,54 @@ def gradcheck(
     for name, value in (("h", h), ("tolerance", tolerance)):
         if not (value > 0 and np.isfinite(value)):
             raise ValueError(f"{name} must be a positive number, not {value!r}")
+    checks = {}
+    for part in gradients_beside_differences(network, X, y, sample_weight, h):
+        analytic = part.gradient
+        if gradients is not None:
+            analytic = _given(gradients, part.label, part.name, analytic.shape)
+        floor = part.noise / tolerance
+        checks[part.label] = compared(analytic.ravel(), part.differences, part.flipped, floor)
+    return GradientCheck(checks, tolerance)
+
+
+class Beside(NamedTuple):
+    """The gradient of a parameter beside the differences of the loss.
+
+    Attributes:
+        name: the parameter's path.
+        label: its short name, if it has one.
+        gradient: of the program, in the parameter's shape.
+        differences: (size,) by central differences.
+        flipped: (size,) which of them met a kink.
+        noise: what the rounding of the loss may add to the norm of the differences.
+    """
+
+    name: str
+    label: str
+    gradient: np.ndarray
+    differences: np.ndarray
+    flipped: np.ndarray
+    noise: float
+
+
+def gradients_beside_differences(
+    network: Network, X: Any, y: Any, sample_weight: Any = None, h: float = 1e-5
+) -> Iterator[Beside]:
+    """Each trainable parameter's gradient and the differences; see :func:`gradcheck`."""
     X = examples(network, X, "X")
     found = trace(network, X, y, sample_weight=sample_weight)
+    loss = abs(float(found["loss"]))
+    if not np.isfinite(loss):
+        raise ValueError("the loss is not finite for these data: there is no gradient to check")
     targets = data.targets(network, y, X.shape[0])
     weights = data.weights(sample_weight, None, targets, X.shape[0])
     differences = _Differences(network, X, targets, weights, h)
-    checks = {}
     for name, (start, shape) in network.places.items():
-        if not network.specifications[name].trainable:
-            continue
-        label = network.labels.get(name, name)
-        analytic = found[_gradient_of(name)]
-        if gradients is not None:
-            analytic = _given(gradients, label, name, shape)
-        numeric, flipped = differences.of(start, int(np.prod(shape)))
-        checks[label] = _compare(analytic.ravel(), numeric, flipped)
-    return GradientCheck(checks, tolerance)
+        if network.specifications[name].trainable:
+            numeric, flipped = differences.of(start, int(np.prod(shape)))
+            noise = ROUNDING * np.finfo(np.float64).eps * loss / h * math.sqrt(numeric.size)
+            label = network.labels.get(name, name)
+            yield Beside(name, label, found[gradient_name(name)], numeric, flipped, noise)
 
 
 def _given(
@@ -131,14 +169,12 @@ def _given(
     return given
 
 
-def _gradient_of(path: str) -> str:
-    owner, _, name = path.rpartition(".")
-    return f"{owner}.d{name}"
-
-
-def _compare(analytic: np.ndarray, numeric: np.ndarray, flipped: np.ndarray) -> Check:
+def compared(
+    analytic: np.ndarray, numeric: np.ndarray, flipped: np.ndarray, floor: float = FLOOR
+) -> Check:
+    """How far two vectors are apart, without the elements that met a kink."""
     a, n = analytic[~flipped], numeric[~flipped]
-    scale = max(float(np.linalg.norm(a)), float(np.linalg.norm(n)), FLOOR)
+    scale = max(float(np.linalg.norm(a)), float(np.linalg.norm(n)), floor, FLOOR)
     error = float(np.linalg.norm(a - n) / scale) if a.size else 0.0
     return Check(error, int(a.size), int(flipped.sum()))
 

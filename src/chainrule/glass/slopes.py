@@ -43,19 +43,19 @@ def slopes_of(found: Trace) -> dict[str, Slopes]:
     """
     k_of = found.program.scalars
     forward = {
-        _place(i): _value(i) for i in found.program.instructions
+        place_of(i): value_of(i) for i in found.program.instructions
         if i.phase == layout.FORWARD and {"a", "z", "k"} <= set(i.operands)
     }  # fmt: skip
     units: dict[str, list[tuple[bool, bool, np.ndarray]]] = {}
     for i in found.program.instructions:
-        slope = _slope(i)
-        if slope is None or _place(i) not in forward or _name(i, "k") not in k_of:
+        slope = slope_of(i)
+        if slope is None or place_of(i) not in forward or name_of(i, "k") not in k_of:
             continue
-        k = float(k_of[_name(i, "k")])
-        z, a = (_columns(i, found[_name(i, name)]) for name in ("z", "a"))
-        left, right, top = _shape(forward[_place(i)], slope, k)
+        k = float(k_of[name_of(i, "k")])
+        z, a = (_columns(i, found[name_of(i, name)]) for name in ("z", "a"))
+        left, right, top = _shape(forward[place_of(i)], slope, k)
         steep = np.broadcast_to(np.abs(slope.evaluate({"z": z, "a": a, "k": k})), z.shape)
-        units.setdefault(_name(i, "a").rpartition(".")[0], []).append(
+        units.setdefault(name_of(i, "a").rpartition(".")[0], []).append(
             (left != right, left and right, steep / top)
         )
     return {owner: _shares(parts) for owner, parts in units.items()}
@@ -71,29 +71,29 @@ def _share(parts: list[Any]) -> float | None:
     return float(np.concatenate(parts).mean()) if parts else None
 
 
-def _slope(instruction: Instruction) -> Expression | None:
+def slope_of(instruction: Instruction) -> Expression | None:
     """f′ of an instruction that computes delta = da ⊙ f′(z), else None."""
     if instruction.phase != layout.BACKWARD or not {"da", "z", "a", "k"} <= set(
         instruction.operands
     ):
         return None
-    value = _value(instruction)
+    value = value_of(instruction)
     if value.operation != "hadamard" or value.arguments[0].names != {"da"}:
         return None
     slope = value.arguments[1]
     return slope if slope.names <= {"z", "a", "k"} else None
 
 
-def _value(instruction: Instruction) -> Expression:
+def value_of(instruction: Instruction) -> Expression:
     """What an instruction computes, in the names of its operands."""
     equation = instruction.kernel.equations[-1]
     assert isinstance(equation, Equation)
     return equation.value
 
 
-def _place(instruction: Instruction) -> tuple[str, Any]:
+def place_of(instruction: Instruction) -> tuple[str, Any]:
     """Which outputs an activation's instruction is for: the value and its first column."""
-    return _name(instruction, "a"), instruction.operands.get("first", 0)
+    return name_of(instruction, "a"), instruction.operands.get("first", 0)
 
 
 def _shape(f: Expression, slope: Expression, k: float) -> tuple[bool, bool, float]:
@@ -110,7 +110,8 @@ def _shape(f: Expression, slope: Expression, k: float) -> tuple[bool, bool, floa
     return left, right, top
 
 
-def _name(instruction: Instruction, operand: str) -> str:
+def name_of(instruction: Instruction, operand: str) -> str:
+    """The path of an operand."""
     buffer = instruction.operands[operand]
     assert isinstance(buffer, Buffer)
     return buffer.name

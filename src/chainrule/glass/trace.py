@@ -117,7 +117,7 @@ def trace(
     return stepping.run_step(
         network, program, sources, rows, state=state.vector if state else None,
         optimizer=optimizer, step=step, seed=checked_seed(seed),
-        change=_rounded(network, program, rounding) if rounding else None,
+        change=rounder(network, program, rounding) if rounding else None,
     )  # fmt: skip
 
 
@@ -131,8 +131,8 @@ def examples(network: Network, x: Any, name: str) -> np.ndarray:
     return np.asarray(checked.toarray() if hasattr(checked, "indptr") else checked, np.float64)
 
 
-def _rounded(network: Network, program: Program, rounding: Rounding) -> stepping.Change:
-    """What rounds each value of the policy as soon as it is written.
+def rounder(network: Network, program: Program, rounding: Rounding) -> stepping.Change:
+    """What rounds each value of a policy as soon as it is written, for ``stepping.run_step``.
 
     Raises:
         ValueError: for a name of nothing that the program computes.

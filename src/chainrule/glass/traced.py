@@ -92,10 +92,7 @@ class Trace(Mapping[str, np.ndarray]):
 
     def label(self, path: str) -> str:
         """The short name of a value by its path, if it has one."""
-        owner, dot, rest = path.partition(".")
-        name, further, last = rest.partition(".")
-        short = self.network.labels.get(owner + dot + name)
-        return path if short is None else short + further + last
+        return label_of(self.network, path)
 
     def __getitem__(self, name: str) -> np.ndarray:
         path = self.path(name)
@@ -180,3 +177,11 @@ class Trace(Mapping[str, np.ndarray]):
     def to_dict(self) -> dict[str, Any]:
         """Everything in plain numbers and texts, for JSON: docs/trace.md describes it."""
         return tabular.document(self)
+
+
+def label_of(network: Network, path: str) -> str:
+    """The short name of a value by its path, if it has one: ``W1.new`` of ``dense1.W.new``."""
+    owner, dot, rest = path.partition(".")
+    name, further, last = rest.partition(".")
+    short = network.labels.get(owner + dot + name)
+    return path if short is None else short + further + last
