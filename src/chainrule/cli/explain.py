@@ -297,7 +297,8 @@ def _numbers(option: str, words: str) -> list[float]:
     try:
         return [float(word) for word in words.replace(";", ",").split(",")]
     except ValueError:
-        raise TableError(f'{option} must be numbers such as "0.5, 1.0", not {quoted(words)}') from None
+        such = '"0.5, 1.0"'
+        raise TableError(f"{option} must be numbers such as {such}, not {quoted(words)}") from None
 
 
 def _targets(network: Any, words: str) -> list[Any]:

@@ -356,7 +356,7 @@ def _owner(path: str) -> str:
 
 def _layers(network: Network) -> str:
     """The layers in one line: 2 inputs → 2 relu → 1 logistic."""
-    found = [f"{network.inputs} inputs"]
+    found = [f"{network.inputs} input{'s' if network.inputs > 1 else ''}"]
     for layer in network.layers:
         if isinstance(layer, Dense):
             names = list(dict.fromkeys(str(a) for a in layer.output_activations()))
