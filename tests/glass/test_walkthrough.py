@@ -229,6 +229,30 @@ def signed(equation):
                 yield parsed(part.text) * (-1 if minus else 1)
 
 
+def test_a_problem_brings_its_data_notation_and_iterations():
+    problem = cr.Problem(two_layers(), ROWS, TARGETS, optimizer=DESCENT, notation="theta",
+                         iterations=2, title="Two steps")  # fmt: skip
+    w = cr.walkthrough(problem)
+    assert (w.document.title, w.notation, len(w.traces)) == ("Two steps", "theta", 2)
+    one = cr.walkthrough(problem, notation="signal", iterations=1, title="One")
+    assert (one.document.title, one.notation, len(one.traces)) == ("One", "signal", 1)
+    with pytest.raises(ValueError, match="a problem has a step of its own"):
+        cr.walkthrough(problem, ROWS, TARGETS)
+
+
+def test_a_trace_is_a_step_that_ran():
+    t = cr.trace(two_layers(), ROWS, TARGETS, optimizer=DESCENT)
+    right = cr.walkthrough(two_layers(), ROWS, TARGETS, optimizer=DESCENT)
+    assert cr.walkthrough(t).text() == right.text()
+    with pytest.raises(ValueError, match="a trace is a step of its own"):
+        cr.walkthrough(t, optimizer=DESCENT)
+
+
+def test_rules_are_derived_once():
+    w = cr.walkthrough(two_layers(), ROWS, TARGETS, optimizer=DESCENT, iterations=2, derive=True)
+    assert w.text().count("the loss is minus its logarithm") == 1
+
+
 def test_several_iterations_go_on_as_the_training_does():
     net = two_layers()
     w = cr.walkthrough(net, ROWS, TARGETS, optimizer=cr.Adam(0.1), iterations=3)

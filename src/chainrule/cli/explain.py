@@ -231,12 +231,8 @@ def _problem(what: str, style: dict[str, Any], iterations: int | None) -> "Walkt
     from chainrule.glass.walkthrough import walkthrough
 
     problem = read_problem(what)
-    style["notation"] = style["notation"] or problem.notation
-    return walkthrough(
-        problem.network, problem.x, problem.y, optimizer=problem.optimizer,
-        rounding=problem.rounding, title=problem.title or Path(what).name,
-        iterations=iterations or problem.iterations, **style,
-    )  # fmt: skip
+    title = problem.title or Path(what).name
+    return walkthrough(problem, title=title, iterations=iterations, **style)
 
 
 def _model(

@@ -90,6 +90,8 @@ class Solution:
             iteration: its number, for the headings; 0 if there is but one.
         """
         document, which = self._document, ""
+        if iteration > 1:
+            self._deriver = None  # rules are derived once
         if iteration:
             word = ORDINALS[iteration - 1] if iteration <= len(ORDINALS) else f"{iteration}th"
             which = f"{word} iteration: "

@@ -12,6 +12,7 @@ from chainrule.checks import whole
 from chainrule.glass.document import Document
 from chainrule.glass.figures import DECIMALS
 from chainrule.glass.notation import notation_of
+from chainrule.glass.problem import Problem
 from chainrule.glass.rounding import Rounding
 from chainrule.glass.solution import Solution, Style
 from chainrule.glass.trace import trace
@@ -24,6 +25,7 @@ from chainrule.training.history import TrainingState
 
 FORMS = ("matrix", "scalar", "both")
 MOST_ITERATIONS = 100
+TITLE, DEFAULT = "A worked solution", "bracket"
 FORMATS = {
     ".txt": "text", ".md": "markdown", ".html": "html", ".tex": "latex", ".pdf": "pdf",
 }  # fmt: skip
@@ -91,15 +93,15 @@ class Walkthrough:
 
 
 def walkthrough(
-    network: Network | Trace,
+    network: Network | Problem | Trace,
     x: Any = None,
     y: Any = None,
     *,
     optimizer: Optimizer | None = None,
-    notation: str = "bracket",
+    notation: str | None = None,
     form: str = "matrix",
     derive: bool = False,
-    iterations: int = 1,
+    iterations: int | None = None,
     rounding: Rounding | Mapping[str, int] | None = None,
     fused: bool | None = None,
     decimals: int = DECIMALS,
@@ -114,14 +116,17 @@ def walkthrough(
 
     Args:
         network: its parameters are read as they are, and stay so; a fitted MLP of scikit-learn will
-            do. Or a trace, such as one of a recorded step: then nothing else of the step is given.
+            do. Or a trace, such as one of a recorded step, or a problem: then nothing else of
+            the step is given.
         x: (m, inputs), or (inputs,) for one example.
         y: targets as for the training; without them it ends with the outputs.
         optimizer: whose update is shown; without one it ends with the gradients.
-        notation: ``"bracket"`` (001), ``"theta"`` (000) or ``"signal"`` (002).
+        notation: ``"bracket"`` (001), ``"theta"`` (000) or ``"signal"`` (002); by default the
+            problem's, or the first.
         form: ``"matrix"``, ``"scalar"`` (neuron by neuron), or ``"both"``.
         derive: whether each rule is derived before it is used.
-        iterations: how many steps, one after the other, on the same rows.
+        iterations: how many steps, one after the other, on the same rows; by default the
+            problem's, or one.
         rounding: which values are rounded before they are used, as on paper.
         fused: as for :func:`~chainrule.trace`.
         decimals: that are shown; they change nothing that is computed.
@@ -141,32 +146,40 @@ def walkthrough(
     A worked solution
     =================
     ...
-    δ^[1] = A^[1] − Y = 0.5 − 1 = −0.5
+    δ^[1] = A^[1] − y = 0.5 − 1 = −0.5
     ...
     """
     if form not in FORMS:
         raise ValueError(f"form must be one of {', '.join(FORMS)}, not {form!r}")
-    iterations = whole("iterations", iterations, 1, MOST_ITERATIONS)
-    if iterations > 1 and optimizer is None and options.get("state") is None:
-        raise ValueError("several iterations need an optimizer, such as cr.GradientDescent(0.1)")
     style = Style(
         form, bool(derive), whole("decimals", decimals, 0, 12), whole("largest", largest, 1, 50)
     )
-    document = Document(title or "A worked solution")
+    if isinstance(network, Trace | Problem):
+        given = [value for value in (x, y, optimizer, rounding) if value is not None]
+        if given or options:
+            kind = "a trace is a step" if isinstance(network, Trace) else "a problem has a step"
+            raise ValueError(f"{kind} of its own: give no data, optimizer or the like with it")
     if isinstance(network, Trace):
-        if x is not None or y is not None or optimizer is not None or iterations > 1 or options:
-            raise ValueError("a trace is a step that ran: give nothing else of a step with it")
+        document, notation = Document(title or TITLE), notation or DEFAULT
         solve(network, notation, style, document)
         return Walkthrough(document, (network,), notation)
-    if not isinstance(network, Network):
+    if isinstance(network, Problem):
+        title, notation = title or network.title, notation or network.notation
+        iterations = iterations or network.iterations
+        x, y, optimizer, rounding = network.x, network.y, network.optimizer, network.rounding
+        network = network.network
+    elif not isinstance(network, Network):
         network = Network.from_sklearn(network)
-    rounding = Rounding.of(rounding)
+    steps = whole("iterations", 1 if iterations is None else iterations, 1, MOST_ITERATIONS)
+    if steps > 1 and optimizer is None and options.get("state") is None:
+        raise ValueError("several iterations need an optimizer, such as cr.GradientDescent(0.1)")
+    document, notation = Document(title or TITLE), notation or DEFAULT
     current, traces = network.copy(), []
-    for number in range(1, iterations + 1):
+    for number in range(1, steps + 1):
         step = trace(current, x, y, optimizer=optimizer, rounding=rounding, fused=fused, **options)
-        solve(step, notation, style, document, number if iterations > 1 else 0, rounding)
+        solve(step, notation, style, document, number if steps > 1 else 0, Rounding.of(rounding))
         traces.append(step)
-        if number < iterations:
+        if number < steps:
             current, options["state"] = _after(current, step)
     return Walkthrough(document, tuple(traces), notation)
 

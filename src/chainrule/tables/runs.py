@@ -89,6 +89,6 @@ def explain_step(
     trace.input_names = model.preprocessing.input_names()
     notation = style.pop("notation")
     document = Document(f"Step {step} of {run.last}, in epoch {trace.epoch}")
-    options = {"form": "matrix", "derive": False, "decimals": 6, "largest": 6} | style
-    solve(trace, notation, Style(**options), document)
+    options: dict[str, Any] = {"form": "matrix", "derive": False, "decimals": 6, "largest": 6}
+    solve(trace, notation, Style(**{**options, **style}), document)
     return Walkthrough(document, (trace,), notation)
