@@ -180,12 +180,10 @@ class Executor:
         self.reschedule()
         self._place(epoch, batch, step)
 
-    def rows_of_batch(self) -> np.ndarray:
-        """After :meth:`go_to`, the numbers of the rows of that batch, in their order."""
-        w, control = self._w, self._control
-        first = int(control[w.BATCH] * control[w.BATCH_ROWS])
-        last = min(first + int(control[w.BATCH_ROWS]), int(control[w.ROWS]))
-        return self._order[first:last].copy() if control[w.SHUFFLED] else np.arange(first, last)
+    def order(self) -> np.ndarray:
+        """After :meth:`go_to`, the order of all rows in that epoch."""
+        shuffled = self._control[self._w.SHUFFLED]
+        return self._order.copy() if shuffled else np.arange(self._control[self._w.ROWS])
 
     def batch_loss(self) -> float:
         """The loss of the batch that was completed last."""
