@@ -51,18 +51,17 @@ def _known(data: Any) -> dict[str, Any]:
     digest = sha256()
     for block in _blocks(data):
         digest.update(block.view(np.uint8).data)
-    name = np.dtype(data.dtype).name + (" sparse" if hasattr(data, "indptr") else "")
+    name = str(data.dtype) + (" sparse" if hasattr(data, "indptr") else "")
     return {"rows": int(data.shape[0]), "dtype": name, "digest": digest.hexdigest()}
 
 
 def _blocks(data: Any) -> Iterator[np.ndarray]:
-    """The numbers row by row, contiguous and in the machine's byte order."""
+    """The numbers row by row, contiguous."""
     if hasattr(data, "indptr"):
         for part in (data.data, data.indices.astype(np.int64), data.indptr.astype(np.int64)):
             yield from _blocks(part)
         return
-    native = np.dtype(data.dtype).newbyteorder("=")
     columns = max(1, int(np.prod(data.shape[1:])))
-    rows = max(1, BLOCK // (columns * native.itemsize))
+    rows = max(1, BLOCK // (columns * data.dtype.itemsize))
     for start in range(0, data.shape[0], rows):
-        yield np.ascontiguousarray(data[start : start + rows], native).reshape(-1)
+        yield np.ascontiguousarray(data[start : start + rows]).reshape(-1)
