@@ -42,7 +42,7 @@ def test_every_public_name_has_a_docstring_of_its_own(name):
     assert text.splitlines()[0].endswith((".", ":"))
 
 
-@pytest.mark.parametrize("name", ["train", "trace", "gradcheck", "save"])
+@pytest.mark.parametrize("name", ["train", "trace", "gradcheck", "save", "open_recording"])
 def test_every_public_function_with_options_says_what_they_are(name):
     function = getattr(cr, name)
     text = inspect.getdoc(function)

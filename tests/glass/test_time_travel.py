@@ -1,5 +1,6 @@
 """A recorded training can be opened at any step, and shows bit for bit what the training had."""
 
+import itertools
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,8 @@ from tests.training.problems import classes, classifier
 from tests.training.recordings import TRAININGS, every_step, of
 
 import chainrule as cr
+from chainrule.engine import executor as executor_module
+from chainrule.engine.executor import Executor
 
 
 def recorded(name, dtype="float64", threads=1, **options):
@@ -117,7 +120,7 @@ def test_a_step_knows_its_epoch_its_rows_and_their_values():
     assert run.epoch(20) == 4
     rates = [trace.scalars["learning_rate"] for trace in run]
     assert rates[0] == pytest.approx(0.01)
-    assert all(one > other for one, other in zip(rates, rates[1:], strict=False))
+    assert all(one > other for one, other in itertools.pairwise(rates))
 
 
 def test_rows_are_those_of_x_also_where_some_were_held_out():
@@ -190,7 +193,7 @@ def test_a_training_that_went_on_is_numbered_on():
     assert (run.first, run.last, len(run)) == (11, 30, 20)
     assert (run.at(11).epoch, run.at(30).epoch) == (3, 6)
     assert np.array_equal(vector(run.at(30), ".new"), whole.vector)
-    _, complete, from_start = recorded("dropout, Adam, schedules, weights", epochs=6)
+    _, _, from_start = recorded("dropout, Adam, schedules, weights", epochs=6)
     for step in (11, 15, 16, 30):
         assert np.array_equal(vector(run.at(step)), vector(from_start.at(step)))
     with pytest.raises(ValueError, match="step must be a whole number from 11 to 31, not 10"):
@@ -221,6 +224,30 @@ def test_an_interrupted_training_can_be_opened():
     run = cr.open_recording(result.recording, X, y)
     assert len(run) == 15
     assert np.array_equal(vector(run.at(15), ".new"), net.vector)
+
+
+def test_a_training_that_was_interrupted_within_an_epoch_can_be_opened(monkeypatch):
+    original = Executor._slice
+
+    def interrupted(self, *end):
+        if self.program.ranges and self.step == 13:
+            raise KeyboardInterrupt
+        return original(self, *end)
+
+    net, X, y, options = of("single outputs")
+    with monkeypatch.context() as patch:
+        patch.setattr(executor_module, "SLICE", 0.0)
+        patch.setattr(Executor, "_slice", interrupted)
+        with pytest.warns(UserWarning, match="interrupted"):
+            result = cr.train(net, X, y, **options, record=True)
+    run = cr.open_recording(result.recording, X, y)
+    assert (len(run), run.epoch(13)) == (13, 3)
+    assert np.array_equal(vector(run.at(13), ".new"), net.vector)
+    more = cr.train(net, X, y, **options | {"epochs": 1}, state=result.state, record=True)
+    onwards = cr.open_recording(more.recording, X, y)
+    assert (onwards.first, onwards.last, onwards.epoch(14)) == (14, 18, 3)
+    assert np.array_equal(vector(onwards.at(14)), vector(run.at(13), ".new"))
+    assert np.array_equal(vector(onwards.at(18), ".new"), net.vector)
 
 
 @pytest.mark.parametrize("size", [None, 8])
@@ -308,11 +335,11 @@ def test_a_thousand_steps_of_784_30_10_take_less_than_20_mb(tmp_path):
 
 X, Y = classes()
 OTHER = {
-    "a value": ((X + [0, 0, 1e-9], Y), "X is not that of the recorded training: it is of other"),
+    "a value": ((X + 1e-9, Y), "X is not that of the recorded training: it is of other"),
     "rows": ((X[1:], Y[1:]), "it is 36 rows, and there 37"),
     "a type": ((X.astype("float32"), Y), "it is of the type float32, and there float64"),
     "targets": ((X, np.roll(Y, 1)), "y is not that of the recorded training"),
-    "weights": ((X, Y, np.arange(37.0)), "sample_weight is .*: it is given here, and not there"),
+    "weights": ((X, Y, np.arange(37.0)), r"sample_weight is .*: it is given here, and not there"),
     "columns": ((X[:, :2], Y), "X has 2 features, and the network takes 3"),
 }
 
@@ -337,7 +364,7 @@ def test_the_order_in_memory_does_not_matter():
 
 def test_weights_that_were_given_are_given_again():
     result = cr.train(classifier(), X, Y, epochs=1, sample_weight=np.arange(37.0), record=True)
-    with pytest.raises(ValueError, match="sample_weight is .*: it is given there, and not here"):
+    with pytest.raises(ValueError, match=r"sample_weight is .*: it is given there, and not here"):
         cr.open_recording(result.recording, X, Y)
 
 

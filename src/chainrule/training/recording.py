@@ -184,6 +184,8 @@ def _recording(content: Content) -> Recording:
     }
     first, steps = whole("step", plain["step"], 0), whole("steps", plain["steps"], 0)
     numbers, parameters, states = arrays[STEPS], arrays[PARAMETERS], arrays[STATES]
+    if numbers.ndim != 1 or numbers.dtype != np.int64:
+        raise ValueError("the numbers of its steps are no whole numbers")
     size = network.vector.size
     shapes = (numbers.size, size), (numbers.size, size * len(settings.optimizer.states))
     if (parameters.shape, states.shape) != shapes:
