@@ -13,6 +13,7 @@ from tests.training.recordings import TRAININGS, every_step, of
 import chainrule as cr
 from chainrule.engine import executor as executor_module
 from chainrule.engine.executor import Executor
+from chainrule.optimizers import OPTIMIZERS
 
 
 def recorded(name, dtype="float64", threads=1, **options):
@@ -69,6 +70,31 @@ def test_backwards_and_at_random_shows_the_same_as_forwards():
         assert np.array_equal(vector(trace, ".new"), forwards[trace.step - 1])
     for step in np.random.default_rng(0).integers(1, 151, 60).tolist():
         assert np.array_equal(vector(run.at(step), ".new"), forwards[step - 1])
+
+
+@pytest.mark.parametrize("optimizer", dict.fromkeys(OPTIMIZERS.values()), ids=lambda o: o.name)
+def test_the_steps_of_every_optimizer_follow_each_other(optimizer):
+    net, _, run = recorded("dropout, Adam, schedules, weights", optimizer=optimizer(0.01))
+    before = run.network(0).vector
+    for trace in run:
+        assert np.array_equal(vector(trace), before)
+        before = vector(trace, ".new")
+    assert np.array_equal(before, net.vector)
+
+
+@pytest.mark.parametrize("megabytes", [1e-9, 0.02, 16])
+def test_one_long_epoch_can_be_opened_in_its_middle(megabytes):
+    many = classes(rows=1500)
+    net = classifier(dtype="float64")
+    cosine = cr.Adam(cr.Warmup(cr.Cosine(0.01), epochs=0.5))
+    options = {"optimizer": cosine, "epochs": 1, "batch_size": 1}
+    result = cr.train(net, *many, **options, record=cr.Recorder(megabytes=megabytes))
+    run = cr.open_recording(result.recording, *many)
+    assert len(run) == 1500
+    for step in 1500, 3, 1025, 1024, 700, 701, 1499:
+        assert np.array_equal(vector(run.at(step), ".new"), run.network(step).vector)
+        assert np.array_equal(run.at(step)["x"][0], many[0][run.rows(step)[0]])
+    assert np.array_equal(run.network(1500).vector, net.vector)
 
 
 def test_steps_from_one_to_another_go_either_way():

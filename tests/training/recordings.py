@@ -6,6 +6,7 @@ from tests.training.problems import ROWS, binary, binary_network, classes, class
 
 import chainrule as cr
 from chainrule.engine import executor as executor_module
+from chainrule.engine.control import SEGMENT
 from chainrule.engine.executor import Executor
 
 
@@ -96,7 +97,7 @@ def every_step(monkeypatch, train):
     def slice_of(self, *end):
         before = self.step
         status = original(self, *end)
-        if self.program.ranges and self.step > before and not self._control[self._w.SEGMENT]:
+        if self.program.ranges and self.step > before and not self._control[SEGMENT]:
             seen[self.step] = self.binding.parameters.copy()
         return status
 

@@ -280,6 +280,15 @@ def with_tensor(path, name, change):
     rewritten(path, tensors)
 
 
+def test_another_arithmetic_is_told(path):
+    """As on another processor: the first step comes out with other bits."""
+    changed(path, check="00000000")
+    with pytest.warns(UserWarning, match="this machine rounds otherwise"):
+        cr.open_recording(path, X, Y)
+    changed(path, check=None)  # of a training that ended before
+    cr.open_recording(path, X, Y)
+
+
 TAMPERED = {
     "newer": (lambda p: rewritten(p, format="chainrule.recording.2"), "of the version 2"),
     "no JSON": (lambda p: rewritten(p, training="{"), "no readable"),

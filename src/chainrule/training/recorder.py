@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.checks import real_number
-from chainrule.engine.executor import Executor
+from chainrule.engine.executor import FOREVER, Executor
 from chainrule.network import Network
 from chainrule.training.callbacks.files import check_writable
 from chainrule.training.fingerprints import fingerprint
 from chainrule.training.history import History
-from chainrule.training.recording import Recording, Settings, Snapshot
+from chainrule.training.recording import Recording, Settings, Snapshot, checksum
 from chainrule.training.recording import check_writable as check_registered
 from chainrule.training.task import Task
 
@@ -133,9 +133,7 @@ class Tape:
             self._check_unchanged()
         while executor.epoch < epoch:
             executor.run(epoch, self._next())
-            if executor.step == self._next():
-                self._take()
-                self._thin()
+            self._look()
         if self._watching and self._ended is None:
             self._last = self._copies()
 
@@ -161,11 +159,24 @@ class Tape:
         return parameters.copy(), state.copy()
 
     def _next(self) -> int:
+        """The step after which there is something to keep."""
+        due = self._due()
+        return due if self._recording.check else min(due, self._recording.step + 1)
+
+    def _due(self) -> int:
         """The step after which the next snapshot is due."""
         if self._ended is not None:
-            return 2**62
-        latest = next(reversed(self._recording.snapshots))
-        return latest + self._distance
+            return FOREVER
+        return next(reversed(self._recording.snapshots)) + self._distance
+
+    def _look(self) -> None:
+        """Keep what is to be kept after this step, if anything."""
+        recording, step = self._recording, self._executor.step
+        if step == recording.step + 1:
+            recording.check = checksum(self._vectors()[0])
+        if step == self._due():
+            self._take()
+            self._thin()
 
     def _take(self) -> None:
         self._recording.snapshots[self._executor.step] = self._copies()

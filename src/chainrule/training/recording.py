@@ -1,6 +1,7 @@
 """Recordings of trainings: what is needed to compute any step of one again."""
 
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,8 @@ class Recording:
         steps: how many it holds.
         history: the figures of the epochs, those before included.
         snapshots: parameters and state after some of the steps, by their numbers.
+        check: :func:`checksum` of the parameters after the first step, which tells whether another
+            machine computes the same bits.
     """
 
     network: Network
@@ -80,6 +83,7 @@ class Recording:
     steps: int = 0
     history: History = field(default_factory=History)
     snapshots: dict[int, Snapshot] = field(default_factory=dict, repr=False)
+    check: str | None = None
 
     def __len__(self) -> int:
         return self.steps
@@ -109,8 +113,14 @@ class Recording:
         plain = {
             "settings": plain_settings(self.settings), "data": self.data, "epoch": self.epoch,
             "step": self.step, "steps": self.steps, "history": list(self.history),
+            "check": self.check,
         }  # fmt: skip
         return Content(self.network, plain, arrays)
+
+
+def checksum(parameters: np.ndarray) -> str:
+    """CRC-32 of the bits of a vector."""
+    return f"{zlib.crc32(parameters.view(np.uint8).data):08x}"
 
 
 def check_writable(network: Network, settings: Settings) -> None:
@@ -199,4 +209,5 @@ def _recording(content: Content) -> Recording:
     return Recording(
         network, settings, data, whole("epoch", plain["epoch"], 0), first, steps,
         History(columns), dict(zip(known, zip(parameters, states, strict=True), strict=True)),
+        plain["check"],
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """A recorded training run again: the state in front of any step, computed from a snapshot."""
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,7 +12,7 @@ from chainrule.augmentation import mixes
 from chainrule.checks import whole
 from chainrule.engine.executor import FOREVER, Executor
 from chainrule.training.fingerprints import check_same, fingerprint
-from chainrule.training.recording import Recording, Snapshot
+from chainrule.training.recording import Recording, Snapshot, checksum
 from chainrule.training.scheduling import values_of, watches
 from chainrule.training.task import checked, split
 
@@ -58,6 +59,7 @@ class Replay:
         self.batches = -(-rows // self._batch_rows)
         self.sources = self.task.sources(self.task.dtype)
         self.program = self.task.program(self.sources, self._batch_rows, settings.optimizer, regime)
+        self._watching = watches(self.program)
         assert network.loss is not None
         self._parameters, self._state = (part.copy() for part in self._first())
         self._executor = Executor(
@@ -68,15 +70,27 @@ class Replay:
             cursor=(recording.epoch, recording.step),
             values_at=self._values_now if self.program.schedules else None,
         )  # fmt: skip
-        self._watching = watches(self.program)
         self._here: int | None = None  # steps after which the executor holds the state
         self._order: tuple[int, np.ndarray] | None = None  # of the rows of an epoch
         self._known: OrderedDict[int, Snapshot] = OrderedDict()
         size = max(self._parameters.nbytes + self._state.nbytes, 1)
         self._room = int(min(max(ROOM // size, FEWEST), MOST))
+        self._check_arithmetic()
 
     def _first(self) -> Snapshot:
         return self.recording.snapshots[self.recording.step]
+
+    def _check_arithmetic(self) -> None:
+        """Tell if the first step has other bits here: another processor, or another BLAS."""
+        recording = self.recording
+        if not recording.steps or recording.check is None:
+            return
+        if checksum(self.after(recording.step + 1)[0]) != recording.check:
+            warnings.warn(
+                "this machine rounds otherwise than that of the training: what it computes again "
+                "is close to what the training had, and not the same bits",
+                stacklevel=4,
+            )
 
     # ------------------------------------------------------------------ where a step stands
 
@@ -109,8 +123,9 @@ class Replay:
         return self._values(self._executor.epoch, first, count)
 
     def _values(self, epochs: int, first: int, count: int) -> Mapping[str, np.ndarray]:
+        history = self.recording.history
         values_at = values_of(
-            self.program, self.recording.history.first(epochs), rows=self.task.rows,
+            self.program, history.first(epochs) if self._watching else history, rows=self.task.rows,
             batch_rows=self._batch_rows, horizon=self.recording.settings.horizon,
         )  # fmt: skip
         return values_at(first, count) if values_at else {}
@@ -154,6 +169,7 @@ class Replay:
     def _return_to(self, step: int) -> None:
         found = self._found(step)
         assert found is not None
+        self._here = None
         self._parameters[:], self._state[:] = found
         self._executor.go_to(*self.place(step + 1), step)
         self._here = step
