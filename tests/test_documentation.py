@@ -50,7 +50,7 @@ def test_the_ways_from_and_to_other_libraries_are_told(way, page):
     assert hasattr(cr.Network, way.strip("(").rpartition(".")[2])
 
 
-@pytest.mark.parametrize("name", ["train", "trace", "gradcheck", "save"])
+@pytest.mark.parametrize("name", ["train", "trace", "gradcheck", "save", "open_recording"])
 def test_every_public_function_with_options_says_what_they_are(name):
     function = getattr(cr, name)
     text = inspect.getdoc(function)

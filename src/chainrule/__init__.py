@@ -28,6 +28,7 @@ _WHERE = {
     "chainrule.training.quasi_newton": ("LBFGS",),
     "chainrule.training.ensemble": ("train_ensemble",),
     "chainrule.training.lsuv": ("lsuv",),
+    "chainrule.training.recorder": ("Recorder",),
     "chainrule.training.resuming": ("latest_checkpoint", "load_checkpoint"),
     "chainrule.training.callbacks": (
         "Checkpoint", "Converged", "EarlyStopping", "HistoryFile", "Reached", "TimeLimit",
@@ -43,6 +44,7 @@ _WHERE = {
     "chainrule.glass.gradcheck": ("gradcheck",),
     "chainrule.glass.triple": ("triple_check",),
     "chainrule.glass.checkup": ("Checkups", "checkup"),
+    "chainrule.glass.time_travel": ("open_recording",),
     "chainrule.glass.profile": ("profile",),
     "chainrule.storage.networks": ("load", "save"),
     "chainrule.tables.files": ("load_model", "save_model"),

@@ -14,6 +14,7 @@ from chainrule.layers import Dense
 from chainrule.lowering import lower
 from chainrule.network import Network
 from chainrule.optimizers import Adam, GradientDescent
+from chainrule.schedules import Exponential
 
 ROWS = 203
 
@@ -163,6 +164,66 @@ def test_after_an_overflow_the_parameters_are_those_of_the_last_finite_step(thre
     candidates = [run_for(steps)[0] for steps in range(step)]
     last = max(k for k, vector in enumerate(candidates) if np.isfinite(vector).all())
     assert np.array_equal(final, candidates[last])
+
+
+def scheduled(rates, batch=50, threads=1):
+    """An executor whose learning rates are ``rates(steps)``."""
+    net, sources = network(), data()
+    program = lower(net, "train", batch, GradientDescent(Exponential(0.1, 0.9)), labels=True,
+                    tile_rows=10, sources=sources)  # fmt: skip
+    return net, Executor(
+        program, net.vector, sources, ROWS, batch, seed=5, shuffled=True, threads=threads, epochs=9,
+        values_at=lambda first, n: {"learning_rate": rates(np.arange(first, first + n))},
+    )  # fmt: skip
+
+
+def test_the_way_back_to_finite_weights_sees_the_rows_in_the_order_of_their_epoch():
+    def rates(steps):
+        return np.where(steps < 13, 0.1, np.inf)
+
+    net, run = scheduled(rates)
+    with run:
+        run.run(9, 7)  # in the middle of an epoch, where a snapshot is taken
+        run._snapshot = None
+        with pytest.raises(NotFiniteError):
+            run.run(9)
+    reference, again = scheduled(rates)
+    with again:
+        again.run(9, run.step)
+    assert run.epoch == 2, "the overflow is in a later epoch"
+    assert np.array_equal(net.vector, reference.vector)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_run_that_stops_between_steps_and_starts_anywhere_changes_no_bit(threads):
+    def rates(steps):
+        return 0.1 / (1 + steps)
+
+    whole, run = scheduled(rates, threads=threads)
+    losses, vectors = [], [whole.vector.copy()]
+    with run:
+        while run.step < 20:
+            run.run(9, run.step + 1)
+            losses.append(run.batch_loss())
+            vectors.append(whole.vector.copy())
+    reference, at_once = scheduled(rates, threads=threads)
+    with at_once:
+        at_once.run(4)
+    assert (at_once.epoch, at_once.step) == (run.epoch, run.step) == (4, 20)
+    assert np.array_equal(reference.vector, whole.vector)
+    sums = np.reshape(losses, (4, 5)) @ [50, 50, 50, 50, 3]
+    np.testing.assert_allclose(sums, at_once.losses[:4], rtol=1e-13)
+    orders = []
+    with at_once:
+        for step in (17, 3, 8, 0):
+            at_once.go_to(step // 5, step % 5, step)
+            orders.append(at_once.order())
+            reference.vector[:] = vectors[step]
+            at_once.run(9, 19)
+            assert np.array_equal(reference.vector, vectors[19])
+    assert all(sorted(order) == list(range(ROWS)) for order in orders)
+    assert np.array_equal(orders[1], orders[3]), "steps 3 and 0 are of one epoch"
+    assert len({tuple(order) for order in orders}) == 3
 
 
 def test_read_only_parameters_can_predict_but_not_train():

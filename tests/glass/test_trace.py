@@ -317,6 +317,18 @@ def test_numbers_that_json_has_not_are_texts():
     json.dumps(document, allow_nan=False)
 
 
+def test_parameters_are_what_the_step_began_with_whatever_writes_them():
+    layers = [cr.Dense(3, "relu"), cr.BatchNorm(), cr.Dense(1)]
+    net = cr.Network(layers, "mse", inputs=2, dtype="float64")
+    t = cr.trace(net, X, Y, optimizer=cr.GradientDescent(0.1), constraint=cr.MaxNorm(0.01))
+    changed = 0
+    for path, value in net.parameters.items():
+        np.testing.assert_array_equal(t[path], value)
+        changed += not np.array_equal(t[f"{path}.new"], value)
+    assert changed == len(net.parameters)
+    assert np.linalg.norm(t["dense1.W.new"], axis=0).max() <= 0.01 * (1 + 1e-12)
+
+
 # ------------------------------------------------------------------ what is refused
 
 WRONG = {

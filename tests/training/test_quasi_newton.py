@@ -196,11 +196,11 @@ def test_an_interruption_keeps_the_last_accepted_point(monkeypatch):
     calls, vectors = [], []
     advance = executor.Executor.advance
 
-    def interrupted(self, epoch):
+    def interrupted(self, *end):
         calls.append(None)
         if len(calls) == 9:
             raise KeyboardInterrupt
-        advance(self, epoch)
+        advance(self, *end)
 
     monkeypatch.setattr(executor.Executor, "advance", interrupted)
     net = network()

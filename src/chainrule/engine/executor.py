@@ -168,6 +168,28 @@ class Executor:
         self.losses[:] = 0
         self._snapshot = None
 
+    def go_to(self, epoch: int, batch: int, step: int) -> None:
+        """Put the cursor in front of a batch, whose step is number ``step`` + 1; losses start anew.
+
+        Parameters and state stay as they are: they are to be what they were there.
+        """
+        self._start = epoch, step
+        self._control[w.FIRST_EPOCH] = epoch
+        self.losses[:] = 0
+        self.reschedule()
+        self._place(epoch, batch, step)
+
+    def order(self) -> np.ndarray:
+        """After :meth:`go_to`, the order of all rows in that epoch."""
+        shuffled = self._control[w.SHUFFLED]
+        return self._order.copy() if shuffled else np.arange(self._control[w.ROWS])
+
+    def batch_loss(self) -> float:
+        """The loss of the batch that was completed last."""
+        loss = self.program.loss
+        assert loss is not None
+        return float(self.binding.arenas[0][loss.offset : loss.offset + 8].view(np.float64)[0])
+
     def single_pass(self) -> Callable[[], None]:
         """A function that runs all rows once, on the calling thread, with the least ceremony.
 
@@ -188,17 +210,19 @@ class Executor:
 
         return run
 
-    def run(self, epoch: int) -> None:
-        """Run until ``epoch`` epochs are completed.
+    def run(self, epoch: int, step: int = FOREVER) -> None:
+        """Run until ``epoch`` epochs or ``step`` steps are completed, whichever is first.
+
+        Where a run stops in between changes no bit of what it computes.
 
         Raises:
             NotFiniteError: if the loss overflowed; the parameters are then the last finite ones.
         """
-        while self.epoch < epoch:
-            self.advance(epoch)
+        while self.epoch < epoch and self.step < step:
+            self.advance(epoch, step)
 
-    def advance(self, epoch: int) -> None:
-        """Run one slice, at most until ``epoch`` epochs are completed; see :meth:`run`."""
+    def advance(self, epoch: int, step: int = FOREVER) -> None:
+        """Run one slice, at most until so many epochs or steps are completed; see :meth:`run`."""
         room = self._start[0] + self.losses.size
         if self.epoch >= room:
             self.losses = np.concatenate([self.losses, np.zeros(self.losses.size)])
@@ -206,10 +230,10 @@ class Executor:
         epoch = min(epoch, room)
         if self.program.ranges:
             self._take_snapshot()
-        if self._slice(epoch, FOREVER) == w.NOT_FINITE:
-            step = self.step
-            self._last_finite(step)
-            raise NotFiniteError(step + 1)
+        if self._slice(epoch, step) == w.NOT_FINITE:
+            last = self.step
+            self._last_finite(last)
+            raise NotFiniteError(last + 1)
 
     def _walk(self, worker: int) -> int:
         table = self._table()
@@ -280,7 +304,6 @@ class Executor:
 
     def _last_finite(self, step: int) -> None:
         """Go back to the last step after which the parameters were finite, by repeating them."""
-        control = self._control
         while not np.isfinite(self.binding.parameters).all() and self._snapshot is not None:
             parameters, state, losses, epoch, batch, first = self._snapshot
             step -= 1
@@ -291,7 +314,14 @@ class Executor:
                 self.binding.state[:] = state
             self.losses[:] = 0
             self.losses[: losses.size] = losses
-            control[w.EPOCH], control[w.BATCH], control[w.STEP] = epoch, batch, first
-            control[w.SEGMENT], control[w.NEXT_TILE :] = 0, 0
+            self._place(epoch, batch, first)
             while self.step < step:
                 self._slice(FOREVER, step)
+
+    def _place(self, epoch: int, batch: int, step: int) -> None:
+        """Put the cursor in front of a batch, with the order of the rows of its epoch."""
+        control = self._control
+        control[w.EPOCH], control[w.BATCH], control[w.STEP] = epoch, 0, step
+        control[w.SEGMENT], control[w.NEXT_TILE :] = 0, 0
+        self._slice(FOREVER, step)  # which shuffles in front of the first batch, and runs no step
+        control[w.BATCH] = batch

@@ -109,15 +109,19 @@ class _Run:
 
     def run(self) -> None:
         trace, before, memory = self._trace, self._vector.copy(), self._state.copy()
-        for path in trace.network.places:
-            trace.set(path, self._part(before, path))
+        self._set_parameters(before)
         self._stepper.run(self._observe)
         for instruction in self._order:
             pieces = self._pieces[id(instruction)]
             trace.record(instruction, {n: _joined(instruction, n, v) for n, v in pieces.items()})
+        self._set_parameters(before)  # some of which a constraint or a layer has written
         self._set_gradients()
         if trace.optimizer is not None:
             self._set_update(trace.optimizer, before, memory)
+
+    def _set_parameters(self, before: np.ndarray) -> None:
+        for path in self._trace.network.places:
+            self._trace.set(path, self._part(before, path))
 
     def _part(self, vector: np.ndarray, path: str) -> np.ndarray:
         start, shape = self._trace.network.places[path]

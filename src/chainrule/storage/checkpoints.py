@@ -1,9 +1,9 @@
-"""Checkpoint files: a training as far as it has come, in one safetensors file.
+"""Files of a training: checkpoints and recordings, each one safetensors file.
 
-Its header names the format with its version, and holds as JSON the specification of the network and
+A header names the format with its version, and holds as JSON the specification of the network and
 what else is plain; weights and other arrays are tensors beside the parameters. A checksum covers
 all of it. Nothing in such a file is code, and nothing is ever unpickled. What the plain values and
-the arrays mean, :mod:`chainrule.training.resuming` knows.
+the arrays mean, :mod:`chainrule.training.resuming` and :mod:`chainrule.training.recording` know.
 """
 
 import json
@@ -20,15 +20,33 @@ from chainrule.engine.dtypes import REALS
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Optimizer
 from chainrule.storage import networks
-from chainrule.storage.networks import CHECKPOINT, write_whole
+from chainrule.storage.networks import CHECKPOINT, RECORDING, write_whole
 
-VERSION = 1
 PARAMETERS = "parameters/"
 
 
 @dataclass(frozen=True)
+class Kind:
+    """A kind of file.
+
+    Attributes:
+        noun: what it is called in messages.
+        prefix: of its format's name, which the version follows.
+        version: that is written, and up to which files are read.
+    """
+
+    noun: str
+    prefix: str
+    version: int
+
+
+CHECKPOINTS = Kind("checkpoint", CHECKPOINT, 1)
+RECORDINGS = Kind("recording", RECORDING, 1)
+
+
+@dataclass(frozen=True)
 class Content:
-    """What a checkpoint file holds.
+    """What such a file holds.
 
     Attributes:
         network: with its parameters.
@@ -52,8 +70,8 @@ def check_registered(network: Network, optimizer: Optimizer) -> None:
         raise ValueError(f"the optimizer {optimizer.name!r} is not registered")
 
 
-def write(path: Path, content: Content) -> None:
-    """Write a checkpoint, which appears whole or not at all.
+def write(path: Path, content: Content, kind: Kind = CHECKPOINTS) -> None:
+    """Write a file, which appears whole or not at all.
 
     Raises:
         OSError: if it cannot be written.
@@ -68,29 +86,29 @@ def write(path: Path, content: Content) -> None:
         for name, value in (parameters | dict(content.arrays)).items()
     }
     texts = {
-        "format": f"{CHECKPOINT}{VERSION}",
+        "format": f"{kind.prefix}{kind.version}",
         "network": json.dumps(content.network.to_dict()),
         "training": json.dumps(content.plain),
     }
     write_whole(path, to_bytes(tensors, texts | {"checksum": networks.checksum(texts, tensors)}))
 
 
-def read(path: str | os.PathLike[str]) -> Content:
-    """Read a checkpoint.
+def read(path: str | os.PathLike[str], kind: Kind = CHECKPOINTS) -> Content:
+    """Read a file.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no checkpoint, damaged, or written by a newer version.
+        ValueError: if it is of another kind, damaged, or written by a newer version.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(os.fspath(path), framework="numpy") as file:
             texts = dict(file.metadata() or {})
-            _check_format(path, texts.get("format", ""))
+            _check_format(path, texts.get("format", ""), kind)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, TypeError, KeyError) as error:
-        raise ValueError(f"{path} is not a checkpoint, or damaged: {error}") from None
+        raise ValueError(f"{path} is not a {kind.noun}, or damaged: {error}") from None
     if texts.pop("checksum", "") != networks.checksum(texts, tensors):
         raise ValueError(f"{path} is damaged: its checksum does not fit what it holds")
     try:
@@ -118,7 +136,7 @@ def plain(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     try:
         with safe_open(os.fspath(path), framework="numpy") as file:
             texts = dict(file.metadata() or {})
-        _check_format(path, texts.get("format", ""))
+        _check_format(path, texts.get("format", ""), CHECKPOINTS)
         found = json.loads(texts["training"])
     except (SafetensorError, KeyError, RecursionError) as error:
         raise ValueError(f"{path} is not a checkpoint, or damaged: {error}") from None
@@ -127,16 +145,19 @@ def plain(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     return found
 
 
-def _check_format(path: str | os.PathLike[str], name: str) -> None:
-    if name == networks.FORMAT:
+def _check_format(path: str | os.PathLike[str], name: str, kind: Kind) -> None:
+    if name == networks.FORMAT and kind is CHECKPOINTS:
         raise ValueError(f"{path} is a network file without a training: read it with load")
-    found = re.fullmatch(re.escape(CHECKPOINT) + r"(\d{1,9})", name)
-    if not found:
-        raise ValueError(f"{path} is not a checkpoint")
-    if int(found[1]) > VERSION:
+    found = networks.noun_of(name)
+    if found not in ("", kind.noun):
+        raise ValueError(f"{path} is a {found}: read it with {networks.READERS[found]}")
+    version = re.fullmatch(re.escape(kind.prefix) + r"(\d{1,9})", name)
+    if not version:
+        raise ValueError(f"{path} is not a {kind.noun}")
+    if int(version[1]) > kind.version:
         raise ValueError(
-            f"{path} is a checkpoint of the version {found[1]}, and this is a chainrule that reads "
-            f"those up to {VERSION}: a newer one is needed"
+            f"{path} is a {kind.noun} of the version {version[1]}, and this is a chainrule that "
+            f"reads those up to {kind.version}: a newer one is needed"
         )
 
 

@@ -21,7 +21,9 @@ from chainrule.network import Network
 
 PREFIX, VERSION = "chainrule.network.", 1
 FORMAT = f"{PREFIX}{VERSION}"
-CHECKPOINT = "chainrule.checkpoint."  # and its version; see checkpoints.py
+# Formats of other files, without their versions; see checkpoints.py.
+CHECKPOINT, RECORDING = "chainrule.checkpoint.", "chainrule.recording."
+READERS = {"network file": "load", "checkpoint": "load_checkpoint", "recording": "open_recording"}
 
 
 def save(network: Network, path: str | os.PathLike[str]) -> None:
@@ -150,9 +152,16 @@ def from_bytes(content: bytes, name: str) -> Network:
     return assemble(name, specification, tensors)
 
 
+def noun_of(found: str) -> str:
+    """What a file of this format is called; nothing if it is none of ours."""
+    prefixes = {PREFIX: "network file", CHECKPOINT: "checkpoint", RECORDING: "recording"}
+    return next((noun for prefix, noun in prefixes.items() if found.startswith(prefix)), "")
+
+
 def _check_format(found: str, name: str) -> None:
-    if found.startswith(CHECKPOINT):
-        raise ValueError(f"{name} is a checkpoint: read it with load_checkpoint")
+    noun = noun_of(found)
+    if noun not in ("", "network file"):
+        raise ValueError(f"{name} is a {noun}: read it with {READERS[noun]}")
     version = found.removeprefix(PREFIX)
     if not found.startswith(PREFIX) or not version.isdecimal():
         raise ValueError(f"{name} is not a network file of the format {FORMAT}")

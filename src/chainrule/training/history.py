@@ -3,9 +3,12 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from chainrule.training.recording import Recording
 
 MOST_EPOCHS = 2**31 - 1  # of one training
 
@@ -117,6 +120,7 @@ class Result:
         seconds: how long it took.
         threads: how many threads ran.
         best_epoch: the number of the best epoch, if a callback looked for it.
+        recording: of a training that was asked to record; see :func:`chainrule.open_recording`.
     """
 
     history: History = field(default_factory=History)
@@ -126,6 +130,7 @@ class Result:
     seconds: float = 0.0
     threads: int = 1
     best_epoch: int | None = None
+    recording: "Recording | None" = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         return f"<result: {self.history!r}, stopped by {self.stopped}, {self.seconds:.3g} s>"

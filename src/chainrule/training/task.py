@@ -1,6 +1,6 @@
 """What is to be trained on what, checked before any work is done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +8,12 @@ import numpy as np
 
 from chainrule import data
 from chainrule.checks import real_number
+from chainrule.engine.program import Program
 from chainrule.losses import Loss, losses
+from chainrule.lowering import Regime, lower
 from chainrule.metrics import Metric, metrics
 from chainrule.network import Network
+from chainrule.optimizers import Optimizer
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,16 @@ class Task:
             sources["w"] = self.weights.astype(dtype)
         return sources
 
+    def program(
+        self, sources: Mapping[str, Any], batch_rows: int, optimizer: Optimizer, regime: Regime
+    ) -> Program:
+        """What trains on these sources, a batch of so many rows after the other."""
+        return lower(
+            self.network, "train", batch_rows, optimizer, labels=self.y.labels,
+            weighted=self.weights is not None, sources=sources, dtype=self.dtype, regime=regime,
+            smoothing=self.label_smoothing,
+        )  # fmt: skip
+
     def figures(self) -> list[str]:
         """The names of the figures that the history will hold."""
         prefix = "val_" if self.validation else ""
@@ -104,7 +117,7 @@ def checked(
         return Task(network, X, targets, weights, validation, chosen, smoothing)
     if validation_share is None:
         return Task(network, X, targets, weights, None, chosen, smoothing)
-    kept, held = _split(X.shape[0], validation_share, seed)
+    kept, held = split(X.shape[0], validation_share, seed)
     if weights is not None:
         weights = data.mean_one(weights[kept])
     held_out = Validation(X[held], targets.rows(held))
@@ -154,7 +167,7 @@ def _validation(network: Network, pair: Any, dtype: str) -> Validation:
     return Validation(X, y)
 
 
-def _split(rows: int, share: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split(rows: int, share: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The rows to train on and those to hold out, both in their natural order."""
     if not real_number(share) or not 0 < share < 1:
         raise ValueError(f"validation_share must be between 0 and 1, not {share!r}")

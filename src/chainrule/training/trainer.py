@@ -5,6 +5,7 @@ Batch, mini-batch and stochastic gradient descent are this one code path; they d
 """
 
 import contextlib
+import os
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,6 @@ from chainrule.checks import seed as checked_seed
 from chainrule.checks import whole
 from chainrule.engine.dtypes import REALS
 from chainrule.engine.executor import Executor, NotFiniteError
-from chainrule.lowering import lower
 from chainrule.network import Network
 from chainrule.optimizers import Adam, Optimizer, named
 from chainrule.penalties import Clip, MaxNorm, Penalty
@@ -27,6 +27,8 @@ from chainrule.training.callbacks import Callback, Callbacks
 from chainrule.training.history import MOST_EPOCHS, DivergedError, Result, TrainingState
 from chainrule.training.progress import Progress
 from chainrule.training.quasi_newton import LBFGS, minimise
+from chainrule.training.recorder import Recorder, Tape, recorder_for
+from chainrule.training.recording import Settings
 from chainrule.training.regime import regime_for
 from chainrule.training.scheduling import check_monitors, values_of, watches
 from chainrule.training.task import Task, checked
@@ -59,6 +61,7 @@ def train(
     frozen: Sequence[str] = (),
     rate_factors: Mapping[str, float] | None = None,
     augment: Sequence[Augmentation] = (),
+    record: Recorder | str | os.PathLike[str] | bool | None = None,
 ) -> Result:
     """Train a network in place.
 
@@ -101,6 +104,9 @@ def train(
         rate_factors: factors of the learning rate by such names.
         augment: what is changed in each batch, in this order: ``cr.Jitter``, ``cr.RandomScale``,
             ``cr.FeatureDropout``, ``cr.Mixup``, ``cr.Shift``, ``cr.Flip``.
+        record: a path, ``cr.Recorder`` or True: what :func:`chainrule.open_recording` needs to
+            open any step of the training is kept in a file, or in ``result.recording`` alone. It
+            changes no bit of the training.
 
     Returns:
         The history and the state. Ctrl-C ends the training with the last completed step.
@@ -141,17 +147,16 @@ def train(
     if mixes(regime.augment):
         task = replace(task, y=task.y.one_hot(network.outputs))
     watch = Callbacks(callbacks, task.figures())
+    recorder = recorder_for(record)
     if isinstance(optimizer, LBFGS):
+        if recorder:
+            raise ValueError("record: LBFGS is not recorded, as its steps are none of batches")
         return minimise(
             optimizer, task, regime=regime, batch_rows=batch_rows, epochs=epochs, state=state,
             callbacks=watch, threads=threads, seed=seed, progress=progress,
         )  # fmt: skip
     sources = task.sources(task.dtype)
-    program = lower(
-        network, "train", batch_rows, optimizer, labels=task.y.labels,
-        weighted=task.weights is not None, sources=sources, dtype=task.dtype, regime=regime,
-        smoothing=task.label_smoothing,
-    )  # fmt: skip
+    program = task.program(sources, batch_rows, optimizer, regime)
     check_monitors(program, task.figures())
     if threads is not None:
         threads = whole("threads", threads)
@@ -160,6 +165,12 @@ def train(
     state.shuffle = shuffle
     state.batch_size = None if batch_size is None else int(batch_size)
     result = Result(state.history, state)
+    settings = Settings(
+        optimizer, regime, batch_rows, seed, shuffle, class_weight=class_weight,
+        label_smoothing=label_smoothing, validation_share=validation_share, horizon=state.horizon,
+    )  # fmt: skip
+    if recorder:
+        recorder.check(network, settings)
     if reason := watch.begin(network, state):
         result.stopped, epochs = reason, 0
     network.use_dtype(program.dtype)
@@ -172,9 +183,10 @@ def train(
         values_at=values_of(program, result.history, rows=task.rows, batch_rows=batch_rows,
                             horizon=state.horizon),
     )  # fmt: skip
+    tape = Tape(recorder, executor, task, settings, len(watch) > 0) if recorder else None
     try:
         with executor:
-            _run(executor, task, result, epochs, watch, progress)
+            _run(executor, tape or executor, task, result, epochs, watch, progress)
     except KeyboardInterrupt:
         result.stopped = "interrupted"
         warnings.warn("training was interrupted; the last completed step is kept", stacklevel=2)
@@ -184,13 +196,14 @@ def train(
         state.epoch, state.step = executor.epoch, executor.step
         result.seconds, result.threads = time.perf_counter() - start, executor.threads
         result.loss = result.history.last().get("loss", result.loss)
+        result.recording = tape.finish(result.history) if tape else None
     result.best_epoch = watch.finish()
     return result
 
 
 def _run(
-    executor: Executor, task: Task, result: Result, epochs: int, callbacks: Callbacks,
-    progress: bool,
+    executor: Executor, runner: Executor | Tape, task: Task, result: Result, epochs: int,
+    callbacks: Callbacks, progress: bool,
 ) -> None:  # fmt: skip
     first = executor.epoch
     last = first + epochs
@@ -203,7 +216,7 @@ def _run(
             number = executor.epoch
             together = 1 if watching else min(watch.together(), last - number)
             try:
-                executor.run(number + together)
+                runner.run(number + together)
             except (KeyboardInterrupt, NotFiniteError):
                 # As many epochs are in the history as were completed.
                 result.history.extend_losses(
