@@ -162,7 +162,9 @@ def test_a_network_of_scikit_learn(folder, capsys):
 
 
 def test_a_fitted_one_can_be_given_as_it_is():
-    fitted = MLPRegressor((3,), solver="lbfgs", random_state=1, max_iter=20).fit(XOR, [0, 1, 1, 0])
+    fitted = MLPRegressor(hidden_layer_sizes=(3,), solver="lbfgs", random_state=1, max_iter=20).fit(
+        XOR, [0, 1, 1, 0]
+    )
     w = cr.walkthrough(fitted, XOR[1], [1.0])
     assert w.traces[0]["a2"].item() == pytest.approx(fitted.predict(XOR[1:2])[0], rel=1e-12)
 
@@ -190,12 +192,12 @@ REFUSED = {
     "no inputs": (["net.safetensors"], "say the --inputs of the network"),
     "words": (["net.safetensors", "--inputs", "a, b"], "--inputs must be numbers such as"),
     "too few": (["net.safetensors", "--inputs", "1"], "x has 1 features, and the network takes 2"),
-    "class": (["net.safetensors", "--inputs", "1,2", "--target", "7"], "labels"),
+    "class": (["net.safetensors", "--inputs", "1,2", "--target", "7"], "classes are 0 to 2"),
     "rate": (["net.safetensors", "--inputs", "1,2", "--target", "1", "--rate", "0"], "positive"),
     "rate alone": (["net.safetensors", "--inputs", "1,2", "--rate", "1"], "an update needs y"),
     "no network": (["odd.safetensors", "--inputs", "1"], "odd.safetensors is not a network file"),
     "no MLP": (["scaler.skops", "--inputs", "1"], "StandardScaler"),
-    "notation": (["problem.toml", "--notation", "roman"], "unknown notation 'roman'"),
+    "notation": (["problem.toml", "--notation", "roman"], "notation must be one of"),
     "form": (["problem.toml", "--form", "x"], "form must be one of matrix, scalar, both"),
     "format": (["problem.toml", "--format", "docx"], "unknown format 'docx'; there are text"),
     "ending": (["problem.toml", "--out", "a.docx"], "'a.docx' ends in none of .txt, .md"),
@@ -224,9 +226,9 @@ def test_another_table_in_the_old_ones_place_is_refused(folder, capsys):
     Path("birds.csv").write_text(text)
     options = Options(hidden=(4,), epochs=1, threads=1)
     fit_table("birds.csv", "species", options, out="birds", record=True)
-    Path("birds.csv").write_text(text.replace("39.1", "39.2"))
+    Path("birds.csv").write_text(text.replace("Torgersen", "Biscoe"))
     line = refused(["explain", "birds", "--step", "1"], folder, capsys)
-    assert "data" in line
+    assert "birds.csv' and the recording do not belong together: X is not that of" in line
 
 
 @pytest.mark.parametrize(

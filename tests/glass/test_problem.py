@@ -170,7 +170,7 @@ BAD = {
     "extra in layer": (("biases", "bias"), "line 12: a layer has no 'bias'; it can have activ"),
     "extra in rounding": (("ties", "tied"), "line 19: rounding has no 'tied'"),
     "title": (('"A network"', "1"), "line 1: title must be a text, not 1"),
-    "notation": (('"theta"', '"greek"'), "line 2: notation must be 'theta', 'bracket', 'signal'"),
+    "notation": (('"theta"', '"greek"'), "line 2: notation must be one of 'bracket', 'signal', 'theta'"),
     "no loss": (('loss = "binary_cross_entropy"\n', ""), "'problem.toml': needs loss"),
     "loss": (('"binary_cross_entropy"', '"nix"'), "line 3: loss: unknown loss 'nix'; there are"),
     "loss's domain": (("sigmoid", "tanh"), "line 3: loss: the loss 'binary_cross_entropy' needs"),
@@ -285,7 +285,7 @@ REFUSED = {
     "schedule": (
         lambda: cr.Problem(plain(), [1], 1, optimizer=cr.Adam(cr.Exponential(0.1, 0.9))),
         "learning_rate of a problem's optimizer must be a number, not Exponential"),
-    "notation": (lambda: cr.Problem(plain(), [1], 1, notation=3), "notation must be 'theta'"),
+    "notation": (lambda: cr.Problem(plain(), [1], 1, notation=3), "notation must be one of"),
     "iterations": (lambda: cr.Problem(plain(), [1], 1, iterations=True), "iterations must be a"),
     "title": (lambda: cr.Problem(plain(), [1], 1, title=None), "title must be a text"),
     "claims": (lambda: cr.Problem(plain(), [1], 1, claims={"W1": [1]}), "the number of 'W1' must"),

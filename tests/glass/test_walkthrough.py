@@ -356,7 +356,10 @@ def test_notebooks_show_it_as_mathematics(derived):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"notation": "roman"}, "unknown notation 'roman'; there are bracket, signal, theta"),
+        (
+            {"notation": "roman"},
+            "notation must be one of 'bracket', 'signal', 'theta', not",
+        ),
         ({"form": "vector"}, "form must be one of matrix, scalar, both, not 'vector'"),
         ({"iterations": 0}, "iterations must be"),
         ({"iterations": 2}, "several iterations need an optimizer"),

@@ -9,14 +9,13 @@ import numpy as np
 from chainrule import data
 from chainrule.checks import whole
 from chainrule.glass.claims import Claim, claims_of, unfused
+from chainrule.glass.notation import checked_notation
 from chainrule.glass.rounding import Rounding
 from chainrule.glass.trace import examples, rounder
 from chainrule.network import Network
 from chainrule.optimizers import GradientDescent, Optimizer
 from chainrule.schedules import Schedule
 
-#: The notations that a problem may be shown in; see the seeds 000, 001 and 002.
-NOTATIONS = ("theta", "bracket", "signal")
 MOST_ITERATIONS = 1000
 
 
@@ -123,17 +122,6 @@ class Problem:
         from chainrule.glass.problem_writing import written
 
         return written(self)
-
-
-def checked_notation(notation: Any) -> str:
-    """A notation.
-
-    Raises:
-        ValueError: for another one.
-    """
-    if not isinstance(notation, str) or notation not in NOTATIONS:
-        raise ValueError(f"notation must be {', '.join(map(repr, NOTATIONS))}, not {notation!r}")
-    return notation
 
 
 def _in_rows(network: Network, y: Any, rows: int) -> np.ndarray:

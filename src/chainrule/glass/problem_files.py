@@ -13,7 +13,8 @@ import numpy as np
 from chainrule.checks import real_number, whole
 from chainrule.data import targets
 from chainrule.glass.claims import Written
-from chainrule.glass.problem import MOST_ITERATIONS, Problem, checked_notation
+from chainrule.glass.notation import checked_notation
+from chainrule.glass.problem import MOST_ITERATIONS, Problem
 from chainrule.glass.rounding import Rounding
 from chainrule.glass.toml_lines import Place, lines_of
 from chainrule.layers import Dense

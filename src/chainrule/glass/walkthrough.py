@@ -165,7 +165,7 @@ def walkthrough(
         return Walkthrough(document, (network,), notation)
     if isinstance(network, Problem):
         title, notation = title or network.title, notation or network.notation
-        iterations = iterations or network.iterations
+        iterations = network.iterations if iterations is None else iterations
         x, y, optimizer, rounding = network.x, network.y, network.optimizer, network.rounding
         network = network.network
     elif not isinstance(network, Network):

@@ -56,7 +56,8 @@ def recorded_run(directory: str | os.PathLike[str], model: TableModel) -> Record
     try:
         return open_recording(recording, learned.X, learned.y)
     except ValueError as error:
-        raise TableError(str(error)) from None
+        name = quoted(asked.file, 80)
+        raise TableError(f"{name} and the recording do not belong together: {error}") from None
 
 
 def explain_step(

@@ -251,12 +251,22 @@ def register(notation: type[Notation]) -> type[Notation]:
     return notation
 
 
+def checked_notation(name: Any) -> str:
+    """The name of a notation.
+
+    Raises:
+        ValueError: that lists the notations, for another name.
+    """
+    if not isinstance(name, str) or name not in NOTATIONS:
+        known = ", ".join(map(repr, sorted(NOTATIONS)))
+        raise ValueError(f"notation must be one of {known}, not {name!r}")
+    return name
+
+
 def notation_of(name: str, trace: Trace) -> Notation:
     """A trace in a notation.
 
     Raises:
         ValueError: that lists the notations, for another name.
     """
-    if not isinstance(name, str) or name not in NOTATIONS:
-        raise ValueError(f"unknown notation {name!r}; there are {', '.join(sorted(NOTATIONS))}")
-    return NOTATIONS[name](trace)
+    return NOTATIONS[checked_notation(name)](trace)
