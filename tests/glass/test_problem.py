@@ -170,7 +170,7 @@ BAD = {
     "extra in layer": (("biases", "bias"), "line 12: a layer has no 'bias'; it can have activ"),
     "extra in rounding": (("ties", "tied"), "line 19: rounding has no 'tied'"),
     "title": (('"A network"', "1"), "line 1: title must be a text, not 1"),
-    "notation": (('"theta"', '"greek"'), "line 2: notation must be one of 'bracket', 'signal', 'theta'"),
+    "notation": (('"theta"', '"greek"'), "line 2: notation must be one of 'bracket', 'signal',"),
     "no loss": (('loss = "binary_cross_entropy"\n', ""), "'problem.toml': needs loss"),
     "loss": (('"binary_cross_entropy"', '"nix"'), "line 3: loss: unknown loss 'nix'; there are"),
     "loss's domain": (("sigmoid", "tanh"), "line 3: loss: the loss 'binary_cross_entropy' needs"),
