@@ -76,6 +76,8 @@ def latex(box: Box) -> str:
             return "".join(_apart(latex(part)) for part in box.parts)
         case Fraction():
             return rf"\frac{{{latex(box.top)}}}{{{latex(box.bottom)}}}"
+        case Power(Symbol(above=above) as letter, Mark("⊤")) if above:
+            return _symbol(letter, r"\top ")  # one superscript holds both
         case Power():
             base = latex(box.base)
             plain = isinstance(box.base, Figure | Bracketed)
@@ -126,12 +128,14 @@ def _figure(text: str) -> str:
 def _letter(letter: str) -> str:
     found = "".join(LETTERS.get(c, c) for c in letter if c not in SUBSCRIPTS)
     below = "".join(SUBSCRIPTS.get(c, "") for c in letter)
-    if len(letter) > 1 and letter.isascii():
+    if letter in FUNCTIONS or letter == "mean":
+        found = _function(letter)
+    elif len(letter) > 1 and letter.isascii():
         found = rf"\mathit{{{escaped(letter)}}}"
     return f"{found}_{{{below}}}" if below else found
 
 
-def _symbol(box: Symbol) -> str:
+def _symbol(box: Symbol, also_above: str = "") -> str:
     written = _letter(box.letter)
     if box.bold:
         written = (
@@ -139,7 +143,7 @@ def _symbol(box: Symbol) -> str:
         )
     if box.over:
         written = f"{ACCENTS[box.over]}{{{written}}}"
-    above = f"^{{{_script(box.above)}}}" if box.above else ""
+    above = f"^{{{_script(box.above)}{also_above}}}" if box.above else ""
     below = f"_{{{_script(box.below)}}}" if box.below else ""
     return written + below + above
 

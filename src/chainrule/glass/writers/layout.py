@@ -4,7 +4,7 @@ from chainrule.equations.boxes import Box, row
 from chainrule.equations.text import text
 from chainrule.glass.document import Equations
 
-LONGEST = 72  # characters, as text
+LONGEST = 64  # characters, as text: wider ones do not fit a printed page
 
 
 def in_one_line(block: Equations) -> bool:
