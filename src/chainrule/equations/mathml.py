@@ -46,7 +46,8 @@ def written(box: Box) -> str:
         case Mark():
             return f"<mo>{escape(box.text)}</mo>"
         case Words():
-            return f"<mtext>{escape(box.text)}</mtext>"
+            kept = escape(box.text).replace(" ", "&#160;")  # else those at the ends are lost
+            return f"<mtext>{kept}</mtext>"
         case Row():
             return f"<mrow>{''.join(written(part) for part in box.parts)}</mrow>"
         case Fraction():
