@@ -384,3 +384,10 @@ def test_numbers_beyond_the_networks_dtype_are_refused(rows):
         net.predict(X)
     with pytest.raises(ValueError, match="too large for float32"):
         cr.train(net, X, np.zeros(rows))
+
+
+def test_a_network_may_leave_its_parameters_to_be_set():
+    layers = [cr.Dense(3, "relu"), cr.BatchNorm(), cr.Dense(1)]
+    blank = cr.Network(layers, "mse", inputs=2, drawn=False)
+    assert not blank.vector.any()
+    assert blank.places == cr.Network(layers, "mse", inputs=2).places

@@ -77,6 +77,7 @@ class Network:
         seed: of the initial parameters.
         dtype: ``"float32"`` or ``"float64"``; by default float32, and training on float64 data
             makes it float64.
+        drawn: False leaves all parameters 0, for whoever sets them anyway.
 
     Raises:
         ValueError: for sizes below 1, unknown names, two layers of one name, or a loss whose
@@ -99,6 +100,8 @@ class Network:
         inputs: int = 0,
         seed: int = 0,
         dtype: Any = None,
+        *,
+        drawn: bool = True,
     ) -> None:
         if not hasattr(layers, "__iter__"):
             raise ValueError(f"layers must be a list of layers, not {layers!r}")
@@ -122,26 +125,27 @@ class Network:
             self.loss.check_domain(self.layers[-1].output_activations())
         self.places: dict[str, tuple[int, tuple[int, ...]]] = {}
         self.specifications: dict[str, Parameter] = {}
-        self._initial = self._draw()
+        self._initial = self._draw(drawn)
         self.vector = self._initial.astype(REALS[self.fixed_dtype or "float32"])
         if self.loss is not None:
             self.loss.target_columns(self.outputs)
 
-    def _draw(self) -> np.ndarray:
+    def _draw(self, drawn: bool) -> np.ndarray:
         """Draw the parameters in float64, so that both dtypes start from the same numbers."""
         rng = np.random.default_rng(self.seed)
         parts = []
         columns, start = self.inputs, 0
         for layer, path in zip(self.layers, self.paths, strict=True):
             for p in layer.parameters(columns):
-                values = p.initializer.draw(rng, p.shape, p.fan_in, p.fan_out)
                 self.places[f"{path}.{p.name}"] = (start, p.shape)
                 self.specifications[f"{path}.{p.name}"] = p
-                parts.append(values.ravel())
-                start += values.size
+                start += math.prod(p.shape)
+                if drawn:
+                    values = p.initializer.draw(rng, p.shape, p.fan_in, p.fan_out)
+                    parts.append(values.ravel())
             columns = layer.outputs(columns)
         self.outputs = columns
-        return np.concatenate(parts) if parts else np.zeros(0)
+        return np.concatenate(parts) if parts else np.zeros(start)
 
     def __repr__(self) -> str:
         loss = str(self.loss) if self.loss else None
@@ -359,7 +363,7 @@ class Network:
 
     @classmethod
     def _of_parts(cls, parts: "Parts") -> "Network":
-        network = cls(parts.layers, parts.loss, parts.inputs, dtype=parts.dtype)
+        network = cls(parts.layers, parts.loss, parts.inputs, dtype=parts.dtype, drawn=False)
         for path, array in zip(network.places, parts.arrays, strict=True):
             network.parameters[path] = array
         return network

@@ -154,3 +154,11 @@ def test_a_logistic_unit_starts_alike_however_it_is_named(activation, units):
         classifier(hidden_layer_sizes=units, activation=activation).fit(X, BINARY),
         classifier(hidden_layer_sizes=units, activation="logistic").fit(X, BINARY),
     )
+
+
+def test_what_scikit_learn_has_not_starts_as_it_does_in_a_network():
+    clf = classifier(batch_norm=True, learning_rate_init=1e-12, max_iter=1).fit(X, BINARY)
+    norms = [path for path in clf.network_.parameters if path.startswith("batch_norm")]
+    assert len(norms) == 4
+    assert np.allclose(clf.network_.parameters["batch_norm1.gamma"], 1)
+    assert np.allclose(clf.network_.parameters["batch_norm1.beta"], 0, atol=1e-9)

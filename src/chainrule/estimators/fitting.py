@@ -104,6 +104,7 @@ def _begin(e: Any, rows: Rows) -> None:
         network = Network(
             [*hidden, Dense(units, activation)], loss, inputs=rows.X.shape[1],
             dtype=rows.X.dtype.name, seed=int(e._random_state.randint(SEEDS)) if own else 0,
+            drawn=own or e.batch_norm,  # what is not scikit-learn's starts as it is
         )  # fmt: skip
     if not own:
         each = [layer.output_activations()[0] for layer in hidden if isinstance(layer, Dense)]
