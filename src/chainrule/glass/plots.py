@@ -42,8 +42,8 @@ def _element_picture(entry: Activation) -> str:
         place = _axes(figure, (0.1, 0.14, 0.87, 0.72), "z")
         most = max(curve.high, -curve.low)
         _range(place, entry, most)
-        _line(place, curve, "value", 0, 2.4)
-        _line(place, curve, "slope", 1, 1.3)  # seen upon the function where the two are the same
+        _line(place, curve, "value", 0, 3.0)
+        _line(place, curve, "slope", 1, 1.2)  # seen upon the function where the two are the same
         _frame(place, [curve], ("value", "slope"), most)
         _legend(figure, 0.1, ["f(z)", "f′(z)"])
         _save(figure, buffer)
@@ -76,7 +76,7 @@ def loss_picture(loss: Loss) -> str:
             for k, curve in enumerate(curves):
                 _line(place, curve, what, k)
             for end in filter(math.isfinite, loss.domain):
-                _dashed(place.axvline, end)
+                _dashed(place.axvline, end, what)
             _frame(place, curves, (what,), MOST)
         _legend(
             figure, 0.07, [curve.label for curve in curves], f"ℓ at {common}" if common else "ℓ for"
@@ -101,19 +101,19 @@ def _axes(figure: "Figure", place: tuple[float, float, float, float], across: st
     return axes
 
 
-def _dashed(draw: Any, place: float) -> None:
-    draw(place, color=INK, linewidth=0.9, dashes=(4, 3), gid=f"end {place:.6g}", zorder=1)
+def _dashed(draw: Any, place: float, of: str) -> None:
+    draw(place, color=INK, linewidth=0.9, dashes=(4, 3), gid=f"end-{of}-at{place:.6g}", zorder=1)
 
 
 def _range(axes: "Axes", entry: Activation, most: float) -> None:
     for end in entry.range:
         if abs(end) <= most:
-            _dashed(axes.axhline, end)
+            _dashed(axes.axhline, end, "value")
 
 
 def _line(axes: "Axes", curve: Curve, what: str, number: int, width: float = 1.7) -> None:
     """A curve, broken at its kinks; there a dot where it is and a ring where it only comes near."""
-    colour, gid = COLOURS[number % len(COLOURS)], f"{what} {curve.label}"
+    colour, gid = COLOURS[number % len(COLOURS)], f"{what}-{number}"
     pieces = curve.pieces()
     ys = [(curve.value if what == "value" else curve.slope)(x) for x in pieces]
     gap = np.array([math.nan])
@@ -127,7 +127,7 @@ def _line(axes: "Axes", curve: Curve, what: str, number: int, width: float = 1.7
         for name, heights, face in (("ring", rings, "none"), ("dot", dots, colour)):
             if heights:
                 axes.plot([kink.place] * len(heights), heights, "o", color=colour,
-                          gid=f"{name} {gid} {kink.place:g}", markersize=5, markerfacecolor=face,
+                          gid=f"{name}-{gid}-at{kink.place:g}", markersize=5, markerfacecolor=face,
                           markeredgewidth=1.2)  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def _legend(figure: "Figure", left: float, labels: Sequence[str], before: str = 
     for text, colour in ((before, INK), *zip(labels, COLOURS, strict=False)):
         if text:
             figure.text(left, 0.9, text, color=colour)
-            left += (0.075 * len(text) + 0.14) / width
+            left += (0.066 * len(text) + 0.15) / width
 
 
 def _save(figure: "Figure", buffer: io.StringIO) -> None:
