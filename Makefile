@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak clean
+.PHONY: help demo test check gallery bench soak clean
 
 help:            ## this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -22,6 +22,9 @@ check: $(VENV)/developing  ## lint, format, types, import contract
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+gallery: $(VENV)/installed  ## docs/gallery.md and its pictures, from the registries
+	$(BIN)/python -m chainrule.glass.gallery docs
 
 bench: $(VENV)/benchmarking  ## the benchmarks; make bench WORK=tiny for one
 	$(BIN)/python -m benchmarks $(WORK)

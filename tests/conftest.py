@@ -209,3 +209,27 @@ def pull_back():
         return _run(z.dtype.name, {"z": z, "da": da}, emit)[0]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def loss_of():
+    """``loss_of(entry, a, y)``: the losses of the rows and ``da``, by an entry's own kernels."""
+
+    def run(entry, a, y):
+        form = entry.forms["values"]
+
+        def emit(builder, b):
+            known = {"a": b["a"], "y": b["y"]}
+            if form.value.operands.get("k") == "scalars":
+                known["k"] = builder.scalars("k", entry.k)
+            elif "k" in form.value.operands:
+                known["k"] = builder.scalar("k", entry.k[0] if entry.k else 0.0)
+            loss, da = builder.value("loss", None), builder.value("da", a.shape[1])
+            for kernel, written in ((form.value, {"loss": loss}), (form.gradient, {"da": da})):
+                operands = {name: known[name] for name in kernel.operands if name in known}
+                builder.emit(kernel, **written, **operands)
+            return [loss, da]
+
+        return _run(a.dtype.name, {"a": a, "y": y}, emit)
+
+    return run

@@ -86,6 +86,12 @@ def test_every_function_has_a_source(entry):
     assert entry.source
 
 
+@pytest.mark.parametrize("entry", [*activations, *losses], ids=lambda e: e.name)
+def test_every_function_says_when_to_use_it(entry):
+    assert entry.use.endswith(".")
+    assert entry.use.count(". ") <= 2, "three sentences are enough"
+
+
 @pytest.mark.parametrize("entry", list(initializers), ids=lambda e: e.name)
 def test_every_initializer_states_its_rule(entry):
     assert entry.rule

@@ -152,6 +152,8 @@ def softplus_pullback(da: float, z: float, a: float, k: float) -> float:
 activations.register(
     Activation(
         "linear", k * z, k, linear_value, linear_pullback, k=1.0, aliases=("identity",),
+        use="For real-valued outputs, which it leaves as they are. Between layers it adds nothing: "
+        "linear layers in a row are one linear layer.",
         source="000, 'Activation functions'",
         with_k=lambda k: {"limits": (k * -INFINITY, k * INFINITY)},
     )
@@ -161,6 +163,9 @@ activations.register(
     Activation(
         "threshold", where(apply("at_least", z, k), 1, 0), 0 * z, threshold_value, None, k=0.5,
         range=(0, 1), limits=(0, 1), kinks={0.5: math.nan}, aliases=("step",),
+        use="Turns a score into a decision between the classes 0 and 1; k = ½ decides by a "
+        "probability. Its derivative is 0 wherever it has one, so nothing can be learnt "
+        "through it: it predicts and is refused in training.",
         source="000, 'Activation functions': class 1 where the argument is at least k",
         with_k=lambda k: {"kinks": {k: math.nan}},
     )
@@ -170,6 +175,9 @@ activations.register(
     Activation(
         "logistic", sigma(z), a * (1 - a), logistic_value, logistic_pullback,
         range=(0, 1), open=(True, True), limits=(0, 1), aliases=("sigmoid",),
+        use="The output for yes or no, read as the probability of class 1, and for labels of which "
+        "an example may have several. In hidden layers its gradients vanish: the derivative "
+        "is ¼ at most and fades on both sides.",
         source="000 and 001, 'Activation functions'; 002",
     )
 )  # fmt: skip
@@ -178,6 +186,10 @@ activations.register(
     Activation(
         "tanh", apply("tanh", z), 1 - a**2, tanh_value, tanh_pullback,
         range=(-1, 1), open=(True, True), limits=(-1, 1),
+        use="A logistic function stretched and moved, tanh(z) = 2 σ(2z) − 1: for hidden layers of "
+        "shallow networks, where outputs around 0 help, and for scores between two classes. "
+        "Its outputs below 0 are no probabilities, so cross-entropies refuse them, and it "
+        "saturates as the logistic does.",
         source="000 and 001, 'Activation functions'",
     )
 )  # fmt: skip
@@ -186,6 +198,9 @@ activations.register(
     Activation(
         "relu", apply("maximum", 0, z), where(z > 0, 1, 0), relu_value, relu_pullback,
         range=(0, INFINITY), limits=(0, INFINITY), kinks={0.0: 0.0}, initializer="he_uniform",
+        use="The first choice for hidden layers, deep ones above all: cheap, and its slope of 1 "
+        "does not shrink gradients on their way back. A unit whose sums are negative for every "
+        "example gets no gradient any more and stays dead.",
         source="000 and 001, 'Activation functions'; f′(0) = 0 as in 001",
     )
 )  # fmt: skip
@@ -195,6 +210,9 @@ activations.register(
         "softmax", exp_(z - max_row(z)) / sum_row(exp_(z - max_row(z))),
         apply("hadamard", a, da - sum_row(a * da)), None, None, range=(0, 1),
         open=(True, True), limits=(0, math.nan), rowwise=(softmax_forward, softmax_backward),
+        use="The output for one of several classes: K probabilities that sum to 1, each depending "
+        "on every z of its row. Adding the same number to all z changes nothing, so the "
+        "largest is taken off first and exp cannot overflow.",
         source="000, 'Softmax function'",
     )
 )  # fmt: skip
@@ -204,6 +222,8 @@ activations.register(
         "leaky_relu", where(z > 0, z, k * z), where(z > 0, 1, k), leaky_relu_value,
         leaky_relu_pullback, k=0.01, limits=(-INFINITY, INFINITY), kinks={0.0: 0.01},
         initializer="he_uniform",
+        use="ReLU with a small slope k below 0, so that no unit dies. Try it where many units of a "
+        "ReLU network give 0 for all examples.",
         source="Maas, Hannun, Ng, 'Rectifier Nonlinearities Improve Neural Network Acoustic "
         "Models', 2013",
         with_k=lambda k: {"kinks": kink_of_slope(k), "limits": (k * -INFINITY, INFINITY)},
@@ -215,6 +235,9 @@ activations.register(
         "elu", where(z > 0, z, k * apply("expm1", apply("minimum", 0, z))),
         where(z > 0, 1, a + k), elu_value, elu_pullback, k=1.0, range=(-1, INFINITY),
         limits=(-1, INFINITY), initializer="he_uniform",
+        use="For hidden layers: as ReLU above 0, with a smooth approach to −k below it, which "
+        "brings the mean of the outputs near 0. It costs an exponential, and far below 0 its "
+        "gradients vanish.",
         source="Clevert, Unterthiner, Hochreiter, 'Fast and Accurate Deep Network Learning by "
         "Exponential Linear Units', 2016",
         with_k=lambda k: {
@@ -228,6 +251,9 @@ activations.register(
         "gelu", 0.5 * z * apply("erfc", -SQRT_HALF * z),
         0.5 * apply("erfc", -SQRT_HALF * z) + DENSITY * z * exp_(-0.5 * z**2), gelu_value,
         gelu_pullback, range=(-0.17, INFINITY), limits=(0, INFINITY), initializer="he_uniform",
+        use="z times the share of a standard normal distribution below z: a smooth relative of "
+        "ReLU, usual in transformers. Costlier than ReLU, and not monotonic: it dips below 0 "
+        "on the left.",
         source="Hendrycks, Gimpel, 'Gaussian Error Linear Units', 2016; z Φ(z) by erfc",
     )
 )  # fmt: skip
@@ -237,6 +263,8 @@ activations.register(
         "silu", z * sigma(z), sigma(z) * (1 + z * (1 - sigma(z))), silu_value, silu_pullback,
         range=(-0.279, INFINITY), limits=(0, INFINITY), aliases=("swish",),
         initializer="he_uniform",
+        use="z times its own logistic, a smooth relative of ReLU for deep networks and much like "
+        "GELU at less cost. Not monotonic either.",
         source="Elfwing, Uchibe, Doya, 'Sigmoid-Weighted Linear Units', 2018",
     )
 )  # fmt: skip
@@ -246,6 +274,8 @@ activations.register(
         "softplus", apply("maximum", 0, z) + apply("log1p", exp_(-apply("absolute", z))),
         sigma(z), softplus_value, softplus_pullback, range=(0, INFINITY), open=(True, False),
         limits=(0, INFINITY), initializer="he_uniform",
+        use="ReLU without its corner. Use it for outputs that must be positive, such as rates and "
+        "scales; in hidden layers ReLU is cheaper and seldom worse.",
         source="Dugas, Bengio, Bélisle, Nadeau, Garcia, 'Incorporating Second-Order Functional "
         "Knowledge for Better Option Pricing', 2001",
     )

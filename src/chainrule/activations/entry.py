@@ -81,6 +81,7 @@ class Activation(Named):
         kinks: where there is no derivative, with the value taken there.
         initializer: what suits the weights in front of it.
         source: where it is from.
+        use: when to use it and what it suffers from, in one to three sentences.
         with_k: the attributes that depend on the parameter, for another one.
     """
 
@@ -96,6 +97,7 @@ class Activation(Named):
     kinks: Mapping[float, float] = field(default_factory=dict)
     initializer: str = "glorot_uniform"
     source: str = ""
+    use: str = ""
     aliases: tuple[str, ...] = ()
     rowwise: tuple[Kernel, Kernel] | None = None
     with_k: Callable[[float], Mapping[str, Any]] | None = None

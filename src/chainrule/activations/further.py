@@ -139,6 +139,9 @@ activations.register(
         where(z > 0, SELU_SCALE, a + SELU_FLOOR), selu_value, selu_pullback,
         range=(-SELU_FLOOR, INFINITY), limits=(-SELU_FLOOR, INFINITY),
         kinks={0.0: SELU_FLOOR}, initializer="lecun_normal",
+        use="For deep stacks of dense layers without normalisation: with `lecun_normal` weights "
+        "and standardised inputs the outputs keep mean 0 and variance 1 from layer to layer. "
+        "With other weights, or with plain dropout in place of alpha dropout, that is lost.",
         source="Klambauer, Unterthiner, Mayr, Hochreiter, 'Self-Normalizing Neural Networks', "
         "2017: λ z, and λ α (e^z − 1) below 0; f′(0) = λ α, that from the left",
     )
@@ -150,6 +153,8 @@ activations.register(
         apply("tanh", softplus(z)) + z * (1 - apply("tanh", softplus(z)) ** 2) * sigma(z),
         mish_value, mish_pullback, range=(-0.309, INFINITY), limits=(0, INFINITY),
         initializer="he_uniform",
+        use="z times tanh of softplus: a smooth relative of ReLU, close to SiLU in shape and in "
+        "what it is used for. Costlier than ReLU.",
         source="Misra, 'Mish: A Self Regularized Non-Monotonic Activation Function', 2020",
     )
 )  # fmt: skip
@@ -163,6 +168,8 @@ activations.register(
         * (2 * ROOT * (1 + 3 * CUBIC * z**2)),
         gelu_tanh_value, gelu_tanh_pullback, range=(-0.171, INFINITY), limits=(0, INFINITY),
         initializer="he_uniform",
+        use="GELU by tanh, within 0.001 of the exact one: for weights that were trained with this "
+        "form. Anew, `gelu` does the same without the approximation.",
         source="Hendrycks, Gimpel, 'Gaussian Error Linear Units', 2016, section 2: "
         "½ z (1 + tanh u) with u = √(2/π) (z + 0.044715 z³), and ½ (1 + tanh u) = σ(2u)",
     )
@@ -173,6 +180,8 @@ activations.register(
         "relu6", apply("minimum", 6, apply("maximum", 0, z)), between(0, 6), relu6_value,
         relu6_pullback, range=(0, 6), limits=(0, 6), kinks={0.0: 0.0, 6.0: 0.0},
         initializer="he_uniform",
+        use="ReLU that stops at 6, for networks whose numbers will later be stored in few bits. No "
+        "gradient passes on either flat side.",
         source="Krizhevsky, 'Convolutional Deep Belief Networks on CIFAR-10', 2010; "
         "f′(0) = f′(6) = 0",
     )
@@ -183,6 +192,9 @@ activations.register(
         "hard_sigmoid", apply("minimum", 6, apply("maximum", 0, z + 3)) / 6,
         between(-3, 3) / 6, hard_sigmoid_value, hard_sigmoid_pullback, range=(0, 1),
         limits=(0, 1), kinks={-3.0: 0.0, 3.0: 0.0},
+        use="The logistic function in three straight lines: for gates and probabilities where exp "
+        "costs too much. It reaches 0 and 1, where a unit gets no gradient and a cross-entropy "
+        "no logarithm.",
         source="Howard and others, 'Searching for MobileNetV3', 2019: relu6(z + 3) / 6, as "
         "PyTorch has it, not the older 0.2 z + ½; f′(−3) = f′(3) = 0",
     )
@@ -192,6 +204,9 @@ activations.register(
     Activation(
         "softsign", z / (1 + apply("absolute", z)), 1 / (1 + apply("absolute", z)) ** 2,
         softsign_value, softsign_pullback, range=(-1, 1), open=(True, True), limits=(-1, 1),
+        use="Shaped like tanh, but it nears its ends by a power of z and not exponentially, so "
+        "saturated units get a little more gradient. That also makes it slow to come close to "
+        "−1 and 1.",
         source="Bergstra, Desjardins, Lamblin, Bengio, 'Quadratic Polynomials Learn Better Image "
         "Features', 2009",
     )
@@ -201,6 +216,9 @@ activations.register(
     Activation(
         "exponential", exp_(z), a, exponential_value, exponential_pullback, range=(0, INFINITY),
         open=(True, False), limits=(0, INFINITY),
+        use="The output for rates and other positive quantities that factors act on, with the "
+        "Poisson and gamma losses. Not for hidden layers: it grows without bound, and one "
+        "large z drowns the rest.",
         source="Nelder, Wedderburn, 'Generalized Linear Models', 1972: the inverse of the "
         "logarithmic link, for rates",
     )

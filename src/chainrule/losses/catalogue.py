@@ -172,6 +172,9 @@ def delta_labels(delta: Matrix, a: Matrix, y: Integers, context: Context) -> Non
 rss = losses.register(
     Loss(
         "rss", {"values": Form(rss_value, rss_gradient)}, mean=False,
+        use="Squared errors summed over all examples, as regression by hand writes it. The "
+        "gradient grows with the number of examples, so a rate that suits one batch size is "
+        "wrong for another; `mse` is the better choice for training.",
         source="000, 'Real-valued output': Σ (y − ŷ)² over examples and outputs; 002",
     )
 )  # fmt: skip
@@ -179,6 +182,9 @@ rss = losses.register(
 mse = losses.register(
     Loss(
         "mse", {"values": Form(mse_value, difference)}, aliases=("mean_squared_error",),
+        use="The usual loss for real-valued targets; the ½ cancels when it is differentiated. "
+        "Errors count by their square, so a few outliers can decide the fit, and through a "
+        "saturated logistic output it hardly learns.",
         source="000, 'Real-valued output': 1/(2N) Σ (y − ŷ)²; 001, 'Loss Function'",
     )
 )  # fmt: skip
@@ -189,6 +195,9 @@ binary_cross_entropy = losses.register(
         open=(True, True), advice="use 'logistic' for the last layer",
         natural={"logistic": {"values": Form(bce_value_from_z, delta_values)}}, targets=(0, 1),
         smoothing=True, aliases=("multilabel_binary_cross_entropy",),
+        use="Yes or no, or several labels of which each may hold: minus the log-likelihood of the "
+        "targets under logistic outputs. With them its gradient is plainly prediction minus "
+        "target, also where the output saturates; one confident mistake costs without limit.",
         source="000, 'Binary output'; 001, 'Loss Function'; summed over the outputs, so that "
         "several logistic outputs are that many labels, each of which an example has or has not",
     )
@@ -210,6 +219,9 @@ cross_entropy = losses.register(
             }
         },
         targets=(0, 1), distribution=True, smoothing=True, aliases=("categorical_cross_entropy",),
+        use="One of several classes: minus the logarithm of the probability that softmax gave to "
+        "the right one. Targets are class numbers, one-hot rows or other distributions; labels "
+        "that are wrong cost without limit, which label smoothing tempers.",
         source="000, 'Multinomial output'; 001, 'Loss Function'",
     )
 )  # fmt: skip

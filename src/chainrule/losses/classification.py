@@ -82,6 +82,8 @@ hinge = losses.register(
             "hinge", apply("maximum", 0, 1 - SIGN * a),
             apply("where", 1 - SIGN * a > 0, -SIGN, 0), hinge_value, hinge_slope)},
         targets=(0, 1), predicts="scores",
+        use="Two classes by a margin, as in support vector machines: examples on the right side "
+        "and far enough cost nothing. Outputs are scores and no probabilities.",
         source="Cortes, Vapnik, 'Support-Vector Networks', 1995: Σ max(0, 1 − s ŷ) with s = 2y − 1 "
         "for targets 0 and 1; one-hot rows set each class against the rest; class 1 from ŷ = 0 "
         "on; the derivative at s ŷ = 1 is taken to be 0",
@@ -111,6 +113,9 @@ focal = losses.register(
             }
         },
         targets=(0, 1), smoothing=True, k=(2.0,), k_range=(0, math.inf),
+        use="Binary cross-entropy for rare positives: what is already predicted well counts less, "
+        "the more so the larger k. Its probabilities lean towards ½, so calibrate them if they "
+        "are used as such.",
         source="Lin, Goyal, Girshick, He, Dollár, 'Focal Loss for Dense Object Detection', 2017, "
         "equation 4: binary cross-entropy with each term weighed by (1 − p)^k, p being the "
         "probability of what is the case; several outputs are labels of their own",

@@ -98,6 +98,9 @@ poisson = losses.register(
             }
         },
         targets=(0, math.inf), predicts="values",
+        use="Counts, and rates of events: minus the log-likelihood under a Poisson distribution "
+        "whose mean is the prediction. It takes the variance to be equal to the mean; counts "
+        "that spread more make it too sure.",
         source="Nelder, Wedderburn, 'Generalized Linear Models', 1972: −ln of the probability of "
         "y at the rate ŷ, without ln y!, which no parameter changes",
     )
@@ -115,6 +118,9 @@ gamma = losses.register(
             }
         },
         targets=(0, math.inf), positive=True, predicts="values",
+        use="Positive amounts whose spread grows with their size, such as costs, durations and "
+        "claims: what counts is the error in relation to the prediction. Targets of 0 are not "
+        "allowed.",
         source="Nelder, Wedderburn, 'Generalized Linear Models', 1972: −ln of the density of y at "
         "the mean ŷ, divided by the shape, without terms that no parameter changes",
     )
@@ -124,6 +130,9 @@ gaussian = losses.register(
     Loss(
         "gaussian", {"values": Form(gaussian_value, gaussian_gradient)}, outputs_per_target=2,
         predicts="means and variances",
+        use="Real-valued targets whose noise is not the same everywhere: predicts a mean and the "
+        "logarithm of a variance for each. It can overfit by claiming tiny variances, and "
+        "learns means slowly where the variance starts out large.",
         source="Nix, Weigend, 'Estimating the Mean and Variance of the Target Probability "
         "Distribution', 1994: the outputs are the means of all targets, then the logarithms of "
         "their variances; the constant ½ ln 2π of each target is left out",

@@ -96,6 +96,7 @@ class Loss(Named):
             classes), ``means and variances``, ``quantiles`` (several of a target) or ``scores``
             (whose sign decides).
         source: where it is from.
+        use: when to use it and what it suffers from, in one to three sentences.
         with_k: the attributes that depend on the parameters, for others.
     """
 
@@ -116,6 +117,7 @@ class Loss(Named):
     outputs_per_target: int = 1
     predicts: str = "targets"
     source: str = ""
+    use: str = ""
     aliases: tuple[str, ...] = ()
     with_k: Callable[[tuple[float, ...]], Mapping[str, Any]] | None = None
 

@@ -100,6 +100,9 @@ mean_absolute = losses.register(
         {"values": elementwise("mean_absolute", size, apply("sign", a - y), absolute_value,
                                absolute_slope)},
         aliases=("mae", "l1", "mean_absolute_error"),
+        use="Real-valued targets with outliers: it aims at the median, and each error pulls with "
+        "the same strength. That strength does not fade near the target, so the last steps "
+        "need a falling rate.",
         source="Laplace, 'Mémoire sur la probabilité des causes par les évènements', 1774: "
         "Σ |ŷ − y|; the derivative at ŷ = y is taken to be 0",
     )
@@ -112,6 +115,9 @@ huber = losses.register(
             "huber", near * (size - 0.5 * near),
             apply("maximum", -k, apply("minimum", k, a - y)), huber_value, huber_slope)},
         k=(1.0,), k_range=(0, math.inf),
+        use="Squared error near the target and absolute error beyond k: smooth at the end of "
+        "training, calm about outliers. k is in units of the target, so scale the targets or "
+        "choose it.",
         source="Huber, 'Robust Estimation of a Location Parameter', 1964: ½ (ŷ − y)² up to "
         "|ŷ − y| = k, a line of slope k from there on",
     )
@@ -123,6 +129,9 @@ log_cosh = losses.register(
         {"values": elementwise(
             "log_cosh", size + (apply("log1p", apply("exp", -2 * size)) - LOG_2),
             apply("tanh", a - y), log_cosh_value, log_cosh_slope)},
+        use="Between the squared and the absolute error as Huber's is, but smooth everywhere and "
+        "without a parameter. Where it turns from one to the other is fixed at errors of about "
+        "1, so it wants scaled targets.",
         source="Green, 'Bayesian Reconstructions From Emission Tomography Data Using a Modified "
         "EM Algorithm', 1990: ln cosh(ŷ − y) as |x| + ln(1 + e^(−2|x|)) − ln 2",
     )
@@ -132,6 +141,9 @@ quantile = losses.register(
     Loss(
         "quantile", {"values": Form(quantile_value, quantile_gradient)}, k=(0.5,), k_range=(0, 1),
         several=True, predicts="values", with_k=of_levels, aliases=("pinball",),
+        use="Predicts the value that a share k of the targets stays below, or several such values "
+        "at once, as limits of an interval. Nothing keeps the quantiles of one example in "
+        "their order.",
         source="Koenker, Bassett, 'Regression Quantiles', 1978: for each level k the larger of "
         "k (y − ŷ) and (1 − k) (ŷ − y); the derivative at ŷ = y is taken to be 0",
     )
