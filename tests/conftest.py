@@ -11,6 +11,8 @@ from chainrule.engine import layout
 from chainrule.engine.builder import Builder
 from chainrule.engine.stepper import Stepper
 
+collect_ignore = ["soak"]  # long runs, which are programs of their own
+
 # The same examples each time; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile(
     "chainrule", deadline=None, max_examples=30, database=None, derandomize=True

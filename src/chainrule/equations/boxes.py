@@ -160,8 +160,9 @@ class _Layout:
         if tree.operation in ("symbol", "number"):
             value = tree.arguments[0]
             box = self._name(value) if tree.operation == "symbol" else self._show(value)
-            negative = isinstance(box, Figure) and box.text[:1] in "−-"
-            return Bracketed(box) if negative and (needed > NEGATION or not first) else box
+            signed = isinstance(box, Figure) and box.text[:1] in "−-"
+            signed = signed or (isinstance(box, Row) and box.parts[:1] == (Mark("−"),))
+            return Bracketed(box) if signed and (needed > NEGATION or not first) else box
         box, binds = self._operation(tree)
         loose = binds < needed or (binds == NEGATION and not first)
         return Bracketed(box) if loose else box
@@ -239,12 +240,30 @@ def _call(function: str) -> Callable[..., tuple[Box, int]]:
 
 for _operation, _function in {
     "exp": "exp", "log": "ln", "tanh": "tanh", "logistic": "σ", "erfc": "erfc",
-    "sign": "sign", "maximum": "max", "minimum": "min", "onehot": "onehot",
+    "sign": "sign", "onehot": "onehot",
 }.items():  # fmt: skip
     LAYOUTS[_operation] = _call(_function)
 LAYOUTS["onehot"] = lambda of, k, _like: _call("onehot")(of, k)
 LAYOUTS["repeated"] = LAYOUTS["spread"] = lambda of, y, _like: (of(y, ATOM), ATOM)
 LAYOUTS["column"] = lambda of, x: (of(x, ATOM), ATOM)
+
+
+def _of_several(function: str, operation: str) -> Callable[..., tuple[Box, int]]:
+    """A function of two, written as one of many where it is nested: max(x, y, z)."""
+
+    def flat(tree: Expression) -> list[Expression]:
+        if tree.operation != operation:
+            return [tree]
+        return [part for argument in tree.arguments for part in flat(argument)]
+
+    def layout(of: _Layout, x: Expression, y: Expression) -> tuple[Box, int]:
+        return Call(function, tuple(of(part, LOOSE) for part in (*flat(x), *flat(y)))), ATOM
+
+    return layout
+
+
+LAYOUTS["maximum"] = _of_several("max", "maximum")
+LAYOUTS["minimum"] = _of_several("min", "minimum")
 
 
 @_layout("log1p")
@@ -270,7 +289,8 @@ def _divide(of: _Layout, x: Expression, y: Expression) -> tuple[Box, int]:
 @_layout("power")
 def _power(of: _Layout, x: Expression, y: Expression) -> tuple[Box, int]:
     base = of(x, ATOM)
-    if isinstance(base, Symbol) and base.above.isdigit():  # no layer's number is an exponent
+    layered = isinstance(base, Symbol) and base.above.isdigit()  # which is no exponent
+    if layered or (isinstance(base, Figure) and "e" in base.text):
         base = Bracketed(base)
     return Power(base, of(y, LOOSE)), POWER
 

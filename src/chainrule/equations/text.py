@@ -67,7 +67,8 @@ def _block(box: Box) -> Block:
         case Symbol():
             return _line(_symbol(box))
         case Figure():
-            return _line(box.text)
+            digits, _, power = box.text.partition("e")
+            return _line(f"{digits}·10{power.translate(SUPERSCRIPTS)}" if power else digits)
         case Mark(" "):
             return _line(" ")
         case Mark():

@@ -5,7 +5,7 @@ import math
 from chainrule.equations.boxes import Figure
 
 DECIMALS = 6
-DIGITS = 4  # of a number that is shown as a power of ten
+DIGITS = 4  # of a number that is shown with a power of ten
 LARGEST = 1e7
 
 
@@ -21,7 +21,7 @@ def figure(value: float, decimals: int = DECIMALS) -> Figure:
         return Figure(words.get(value, "NaN"), value)
     written = f"{value:.{decimals}f}"
     size = abs(value)
-    if value and (size >= LARGEST or size < 10.0 ** (DIGITS - 1 - decimals)):
+    if value and (size >= LARGEST or size < 10.0 ** (1 - decimals)):
         exact = abs(float(written) - value) <= 1e-9 * size
         if not exact or size >= LARGEST:
             digits, _, power = f"{value:.{DIGITS - 1}e}".partition("e")
