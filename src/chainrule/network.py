@@ -383,7 +383,7 @@ def _labels(layers: Sequence[Layer], paths: Sequence[str]) -> dict[str, str]:
     """Short names of the values of a plain stack of dense layers: ``W1`` for ``dense1.W``."""
     if not all(isinstance(layer, Dense) for layer in layers):
         return {}
-    values = ("W", "b", "z", "a", "delta", "da", "dW", "db")
+    values = ("W", "b", "z", "a", "slope", "delta", "da", "dW", "db")
     return {
         f"{path}.{value}": f"{value}{number}"
         for number, path in enumerate(paths, start=1)

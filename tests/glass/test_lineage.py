@@ -61,9 +61,9 @@ def test_long_sums_are_shown_by_their_ends():
 
 def test_the_tree_goes_as_deep_as_asked(t):
     assert len(t.why("dW1[0,0]").tree(0).splitlines()) == 1
-    assert "    z1[1,0] = x[1,0] W1[0,0] + x[1,1] W1[1,0] + b1[0] = 1.506508" in t.why(
-        "dW1[0,0]"
-    ).tree(2)
+    tree = t.why("dW1[0,0]").tree(3)
+    assert "\n    slope1[1,0] = 1 if z1[1,0] > 0 else 0 = 1\n" in tree
+    assert "\n      z1[1,0] = x[1,0] W1[0,0] + x[1,1] W1[1,0] + b1[0] = 1.506508" in tree
 
 
 @pytest.mark.parametrize(

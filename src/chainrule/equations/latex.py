@@ -90,6 +90,8 @@ def latex(box: Box) -> str:
         case Bracketed():
             left, right = PAIRS[box.pair]
             return rf"\left{left}{latex(box.inner)}\right{right}"
+        case Call(function, (Matrix() as matrix,)):
+            return f"{_function(function)}{latex(matrix)}"
         case Call():
             inner = ", ".join(latex(argument) for argument in box.arguments)
             return rf"{_function(box.function)}\left({inner}\right)"

@@ -60,6 +60,9 @@ def written(box: Box) -> str:
             return _bracketed(_in_line(cases), box.pair)
         case Bracketed():
             return _bracketed(written(box.inner), box.pair)
+        case Call(function, (Matrix() as matrix,)):
+            name = f"<mi>{function}</mi><mo>{FUNCTION}</mo>"
+            return f"<mrow>{name}{written(matrix)}</mrow>"
         case Call():
             inner = "<mo>,</mo>".join(written(argument) for argument in box.arguments)
             return f"<mrow><mi>{box.function}</mi><mo>{FUNCTION}</mo>{_bracketed(inner)}</mrow>"

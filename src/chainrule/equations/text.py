@@ -89,6 +89,8 @@ def _block(box: Box) -> Block:
             return _bracketed(_in_line(cases), box.pair)
         case Bracketed():
             return _bracketed(_block(box.inner), box.pair)
+        case Call(function, (Matrix() as matrix,)):
+            return beside(_line(function), _block(matrix))
         case Call():
             parts: list[Block] = []
             for argument in box.arguments:

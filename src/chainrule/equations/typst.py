@@ -56,6 +56,9 @@ def typst(box: Box) -> str:
         case Bracketed():
             left, right = (f"\\{side}" if side in "()[]" else side for side in box.pair)
             return f"lr({left} {typst(box.inner)} {right})"
+        case Call(function, (Matrix() as matrix,)):
+            name = function if function in FUNCTIONS else quoted(function)
+            return f"{name} {typst(matrix)}"
         case Call():
             inner = ' "," '.join(typst(argument) for argument in box.arguments)
             name = box.function if box.function in FUNCTIONS else quoted(box.function)

@@ -12,6 +12,7 @@ from chainrule.engine.builder import gradient_name
 from chainrule.engine.program import Buffer, Instruction
 from chainrule.equations import Equation, Expression, apply, number, symbol
 from chainrule.equations.elements import Elements
+from chainrule.glass.slopes import name_of, slope_of, slope_path
 from chainrule.layers import dropout, norm
 from chainrule.optimizers import LETTERS
 from chainrule.penalties import ADDING, CLIPPING
@@ -130,10 +131,15 @@ class Definitions(Mapping[str, tuple[Definition, ...]]):
             if target.role in ("gradient", "sums", "source") or self._is_gathered(instruction):
                 continue
             path = f"{target.name}.new" if target.role == "parameter" else target.name
-            tree = equation.value.replaced(names)
-            yield Definition(
-                path, tree, layout.PHASE_NAMES[instruction.phase], instruction.kernel.name, columns
-            )
+            phase, kernel = layout.PHASE_NAMES[instruction.phase], instruction.kernel.name
+            tree = equation.value
+            slope = slope_of(instruction)
+            if slope is not None:
+                place = slope_path(name_of(instruction, "z"))
+                if place in self.trace:
+                    yield Definition(place, slope.replaced(names), phase, kernel, columns)
+                    tree = apply("hadamard", symbol("da"), symbol(place))
+            yield Definition(path, tree.replaced(names), phase, kernel, columns)
 
     @staticmethod
     def _is_gathered(instruction: Instruction) -> bool:
@@ -154,9 +160,11 @@ class Definitions(Mapping[str, tuple[Definition, ...]]):
         tree = self._mean(apply("sum_rows", symbol(each)))
         for path in trace.network.places:
             if self._penalised(path):
-                W, l1, l2 = symbol(path), symbol("penalty.l1"), symbol("penalty.l2")
-                each_weight = l1 * apply("absolute", W) + 0.5 * l2 * W**2
-                tree = tree + self._strength(apply("sum_all", each_weight))
+                W = symbol(path)
+                parts = {"l1": apply("absolute", W), "l2": 0.5 * W**2}
+                for strength in self._strengths():
+                    l_ = symbol(f"penalty.{strength}")
+                    tree = tree + self._strength(l_ * apply("sum_all", parts[strength]))
         self._define("loss", tree, "reduce")
 
     def _mean(self, total: Expression) -> Expression:
@@ -167,6 +175,10 @@ class Definitions(Mapping[str, tuple[Definition, ...]]):
 
     def _penalised(self, path: str) -> bool:
         return bool(self._kernels(ADDING)) and self._factor(path, "decay") != 0
+
+    def _strengths(self) -> list[str]:
+        """Which parts a penalty has: one of strength 0 adds nothing."""
+        return [name for name in ("l1", "l2") if self.trace.scalars[f"penalty.{name}"] != 0]
 
     def _strength(self, tree: Expression) -> Expression:
         per_example = penalties.penalty_gradient_per_example
@@ -200,8 +212,10 @@ class Definitions(Mapping[str, tuple[Definition, ...]]):
         if added:
             W, tree = symbol(path), symbol(data)
             if self._penalised(path):
-                slope = symbol("penalty.l1") * apply("sign", W) + symbol("penalty.l2") * W
-                tree = tree + self._strength(slope)
+                slopes = {"l1": apply("sign", W), "l2": W}
+                for strength in self._strengths():
+                    slope = symbol(f"penalty.{strength}") * slopes[strength]
+                    tree = tree + self._strength(slope)
             self._define(name, tree, "reduce", added[0].kernel.name)
         if clipped:
             self._define_clipped(path, name, clipped[0])

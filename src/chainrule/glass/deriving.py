@@ -27,6 +27,8 @@ from chainrule.glass.figures import figure
 from chainrule.glass.notation import Notation
 
 a, y, z = symbols("a y z")
+#: Losses of squared errors: the factor in front, and 1 for (a − y)², −1 for (y − a)².
+SQUARES = {"mse": (0.5, 1), "rss": (1.0, -1)}
 SLOPES: dict[str, tuple[Expression, ...]] = {
     "logistic": (
         apply("exp", -z) / (1 + apply("exp", -z)) ** 2,
@@ -49,28 +51,40 @@ class Deriver:
     def __init__(self, document: Document, notation: Notation) -> None:
         self._document, self._notation = document, notation
         self._seen: set[str] = set()
-        loss = Symbol(notation.loss)
-        self._loss = loss
-        # 002 counts with S = −δ: its derivatives by z and a have the other sign.
-        self._minus = "−" if notation.name == "signal" else ""
+        trace = notation.trace
+        # Derivations are those of one example; E is a sum, so that its parts are called so, too.
+        self._loss = Symbol("ℓ" if trace.rows > 1 and not notation.sign else notation.loss)
+        self._minus = notation.sign
 
     def before(self, definition: Definition) -> None:
         """Derive the rule that a definition uses, if it is one and was not used yet."""
         place = self._notation.place(definition.path)
-        if definition.phase != "backward" or place.layer is None or place.suffix:
+        layer = place.layer
+        if definition.phase != "backward" or (place.suffix and place.suffix != "unweighed"):
             return
-        last = place.owner == self._notation.last
-        natural = f"{place.owner}.da" not in self._notation.trace
-        if place.quantity == "da" and last:
+        if place.quantity == "slope":
+            self._of_activation(place.owner, layer)
+        elif layer is None:
+            return
+        elif place.owner == self._notation.last and place.quantity in ("da", "delta"):
             self._once("loss", self._of_loss)
-        elif place.quantity == "da":
-            self._once("hidden", lambda: self._of_hidden(place.layer or 0))
-        elif place.quantity == "delta" and last and natural:
-            self._once("loss", self._of_loss)
-        elif place.quantity == "delta":
-            self._of_activation(place.owner, place.layer)
-        elif place.quantity == "dW":
-            self._once("weights", lambda: self._of_weights(place.layer or 0))
+        elif place.quantity == "da" and self._is_plain(definition.tree, layer):
+            self._once("hidden", lambda: self._of_hidden(layer))
+        elif place.quantity == "dW" and self._reads(definition.tree, layer):
+            self._once("weights", lambda: self._of_weights(layer))
+
+    def _is_plain(self, tree: Expression, layer: int) -> bool:
+        """Whether a derivative comes from the next dense layer alone: delta·Wᵀ."""
+        after = self._path(layer + 1)
+        return tree.operation == "matmul" and tree.names == {f"{after}.delta", f"{after}.W"}
+
+    def _reads(self, tree: Expression, layer: int) -> bool:
+        """Whether a layer's inputs are the outputs of the dense layer before it, or x."""
+        inputs = f"{self._path(layer - 1)}.a" if layer > 1 else "x"
+        return inputs in tree.names
+
+    def _path(self, layer: int) -> str:
+        return next((p for p, number_ in self._notation.layers.items() if number_ == layer), "")
 
     def _once(self, name: str, write: Callable[[], None]) -> None:
         if name not in self._seen:
@@ -82,17 +96,16 @@ class Deriver:
     def _at(self, quantity: str, layer: int, below: str = "") -> Box:
         """A quantity of a layer, with letters for the neurons."""
         notation = self._notation
-        letter = "S" if quantity == "delta" and self._minus else notation.letters[quantity]
+        letter = notation.letters["S" if quantity == "delta" and self._minus else quantity]
         if quantity in "za":
             letter = letter.lower()
-        elif quantity == "W" and notation.name == "theta":
-            letter = "θ"
         return Symbol(letter, notation.above(layer + notation.shift.get(quantity, 0)), below)
 
     def _weight(self, layer: int, source: str, unit: str) -> Box:
         """A weight from one neuron to another, in the order of the notation's indices."""
-        places = f"{source}{unit}" if self._notation.name == "theta" else f"{unit}{source}"
-        return self._at("W", layer, places)
+        notation = self._notation
+        above = notation.above(layer + notation.shift.get("W", 0))
+        return Symbol(notation.weight_letter, above, notation.weight(source, unit).replace(",", ""))
 
     def _tree(self, tree: Expression, names: dict[str, Box]) -> Box:
         return box_of(tree, lambda name: names.get(name, Symbol(name)), figure)
@@ -108,13 +121,29 @@ class Deriver:
         network = self._notation.trace.network
         assert network.loss is not None
         outputs = network.layers[-1].output_activations()
-        pair = (network.loss.name, outputs[0].name if len(set(outputs)) == 1 else "")
+        same = len(set(outputs)) == 1
+        pair = (network.loss.name, outputs[0].name if same else "")
         known = {
             ("binary_cross_entropy", "logistic"): self._of_cross_entropy,
             ("cross_entropy", "softmax"): self._of_softmax,
-            ("mse", "logistic"): self._of_squares,
         }
-        known.get(pair, self._of_any_loss)()
+        if pair in known:
+            known[pair]()
+            return
+        if network.loss.name in SQUARES:
+            self._of_squares(*SQUARES[network.loss.name])
+        if outputs[0].rowwise:
+            self._of_jacobian()
+        else:
+            self._of_any_output()
+
+    @property
+    def _several(self) -> bool:
+        return self._notation.trace.network.outputs > 1
+
+    def _over_outputs(self, box: Box) -> Box:
+        """Σ over the outputs, if there are several."""
+        return Total("k", Bracketed(box)) if self._several else box
 
     def _output(self) -> dict[str, Box]:
         """The symbols of the output layer's neuron k."""
@@ -127,16 +156,17 @@ class Deriver:
             "y": Symbol(self._notation.target, "", below),
         }  # fmt: skip
 
-    def _of_squares(self) -> None:
-        """001's case 1."""
+    def _of_squares(self, factor: float, sign: int) -> None:
+        """The derivative of squared errors by an output."""
         document, names = self._document, self._output()
         tree = functools.partial(self._tree, names=names)
-        document.say("Squared error and a logistic output, for one example, by the chain rule:")
-        document.equate(self._loss, tree(number(0.5) * (a - y) ** 2))
-        document.equate(self._by(names["a"]), tree(number(0.5) * (number(2) * (a - y))),
-                        tree(a - y))  # fmt: skip
-        document.equate(Fraction(row("∂", names["a"]), row("∂", names["z"])), tree(a * (1 - a)))
-        self._output_rule(tree((a - y) * (a * (1 - a))), tree((y - a) * (a * (1 - a))))
+        one, other = (a, y) if sign > 0 else (y, a)
+        square = tree((one - other) ** 2)
+        whole = self._over_outputs(square) if self._several else square
+        document.say("The loss of one example and its derivative by an output:")
+        half: list[Box | str] = [] if factor == 1 else [figure(factor), " "]
+        document.equate(self._loss, row(*half, whole))
+        document.equate(self._by(names["a"]), tree(_slope_of(factor, a - y)))
 
     def _output_rule(self, delta: Box, signal: Box) -> None:
         """δ = ∂L/∂a · ∂a/∂z and what it comes to; with S the other way round."""
@@ -158,7 +188,7 @@ class Deriver:
             "; the loss is minus its logarithm:",
         )  # fmt: skip
         entropy = -(y * apply("log", a) + (1 - y) * apply("log", 1 - a))
-        document.equate(self._loss, tree(entropy))
+        document.equate(self._loss, self._over_outputs(tree(entropy)))
         document.equate(self._by(names["a"]), tree(-(y / a - (1 - y) / (1 - a))),
                         tree((a - y) / (a * (1 - a))))  # fmt: skip
         document.equate(Fraction(row("∂", names["a"]), row("∂", names["z"])), tree(a * (1 - a)))
@@ -200,14 +230,45 @@ class Deriver:
     def _exp(box: Box) -> Box:
         return Call("exp", (box,))
 
-    def _of_any_loss(self) -> None:
+    def _of_any_output(self) -> None:
+        """Through the output's activation."""
         document, names = self._document, self._output()
-        document.say("By the chain rule, through the output and its activation f:")
+        document.say("By the chain rule, through the output's activation f:")
         prime = Call("f′", (names["z"],))
+        product = row(*self._signs(), self._by(names["a"]), " ", prime)
+        network = self._notation.trace.network
+        outputs = network.layers[-1].output_activations()
+        if network.loss is None or network.loss.name not in SQUARES or (
+            {o.name for o in outputs} != {"logistic"}
+        ):  # fmt: skip
+            document.equate(names["delta"], product)
+            return
+        factor, _ = SQUARES[network.loss.name]
+        error = _slope_of(factor, y - a if self._minus else a - y)
+        document.equate(names["delta"], product, self._tree(error * (a * (1 - a)), names))
+
+    def _of_jacobian(self) -> None:
+        """Through an activation that takes all weighted sums of an example together: softmax."""
+        document, names = self._document, self._output()
+        last = self._notation.layers[self._notation.last]
+        other, one = self._at("a", last, "c"), Symbol("1", "", "c=k")
+        document.say(
+            "Each output of softmax depends on every weighted sum, so the chain rule sums over the "
+            "outputs c; ", one, " is 1 if c is k, else 0:",
+        )  # fmt: skip
+        jacobian = row(other, " ", Bracketed(row(one, "−", names["a"])))
+        document.equate(Fraction(row("∂", other), row("∂", names["z"])), jacobian)
+        by = row(*self._signs(), self._by(other))
+        by_k = row(*self._signs(), self._by(names["a"]))
         document.equate(
             names["delta"],
-            row(*([self._minus] if self._minus else []), self._by(names["a"]), " ", prime),
-        )
+            Total("c", row(Bracketed(by) if self._minus else by, " ", jacobian)),
+            row(names["a"], " ", Bracketed(row(by_k, "−", Total("c", row(
+                other, " ", Bracketed(by) if self._minus else by))))),
+        )  # fmt: skip
+
+    def _signs(self) -> list[str]:
+        return [self._minus] if self._minus else []
 
     def _of_hidden(self, layer: int) -> None:
         """The rule of hidden layers."""
@@ -220,7 +281,7 @@ class Deriver:
             weight, ", so the loss depends on it by all of them:",
         )  # fmt: skip
         document.equate(Fraction(row("∂", after["z"]), row("∂", mine["a"])), weight)
-        minus = [self._minus] if self._minus else []
+        minus = self._signs()
         document.equate(
             row(*minus, self._by(mine["a"])),
             Total("k", row(*minus, self._by(after["z"]), " ",
@@ -243,10 +304,10 @@ class Deriver:
         delta = self._at("delta", layer, "j")
         document.say(
             "A weight from i to j changes the weighted sum of j alone, by what it is multiplied "
-            "with; a bias, by 1:"
+            "with" + ("; a bias, by 1:" if self._biased() else ":")
         )
         document.equate(Fraction(row("∂", sum_), row("∂", weight)), source)
-        minus = [self._minus] if self._minus else []
+        minus = self._signs()
         step = row(*minus, delta, " ", source)
         document.equate(
             self._by(weight),
@@ -254,9 +315,18 @@ class Deriver:
             step,
         )
         if notation.trace.rows > 1:
+            batch = Fraction(row("∂", Symbol(notation.loss)), row("∂", weight))
             mean = notation.trace.network.loss is None or notation.trace.network.loss.mean
-            how = "mean" if mean and not self._minus else "sum"
-            document.say(f"Over the examples it is the {how} of these, as the loss is.")
+            if mean and not self._minus:
+                document.say("The loss of the batch is the mean over the examples, and so is:")
+                one = Fraction(figure(1), Symbol(notation.rows))
+                document.equate(batch, row(one, " ", Total("i", self._by(weight))))
+            else:
+                document.say("The loss of the batch is the sum over the examples, and so is this.")
+
+    def _biased(self) -> bool:
+        places = self._notation.trace.network.places
+        return any(f"{path}.b" in places for path in self._notation.layers)
 
     def _of_activation(self, owner: str, layer: int | None) -> None:
         """f′ of each activation of a layer, where it is used first."""
@@ -271,9 +341,11 @@ class Deriver:
             return
         names = {"a": self._at("a", layer or 1), "z": self._at("z", layer or 1)}
         names["k"] = figure(activation.k or 0.0)
+        if activation.name == "linear":
+            return
         document = self._document
-        document.say(f"The derivative of {activation}, ",
-                     row(names["a"], "=", self._tree(activation.equation, names)), ":")  # fmt: skip
+        document.say(f"The derivative of {activation}:")
+        document.equate(names["a"], self._tree(activation.equation, names))
         steps = (*SLOPES.get(activation.name, ()), activation.derivative_equation)
         prime = Call("f′", (names["z"],))
         document.equate(prime, *(self._tree(step, names) for step in steps))
@@ -281,3 +353,8 @@ class Deriver:
             where = row(names["z"], "=", figure(place))
             taken = figure(value)
             document.say("At ", where, ", where there is no derivative, ", taken, " is taken.")
+
+
+def _slope_of(factor: float, difference: Expression) -> Expression:
+    """The derivative of a factor times the square of a difference."""
+    return difference if factor != 1 else number(2) * difference

@@ -6,11 +6,14 @@ from chainrule.equations.boxes import Figure
 
 DECIMALS = 6
 DIGITS = 4  # of a number that is shown with a power of ten
+ENOUGH = 4  # decimals from which on small numbers are shown with a power of ten
 LARGEST = 1e7
 
 
 def figure(value: float, decimals: int = DECIMALS) -> Figure:
     """A number with at most so many decimals.
+
+    From four decimals on, one that would keep fewer than two digits has a power of ten.
 
     >>> figure(-0.18399999999).text, figure(0.5).text, figure(1.25e-9).text
     ('−0.184', '0.5', '1.25e−9')
@@ -21,7 +24,8 @@ def figure(value: float, decimals: int = DECIMALS) -> Figure:
         return Figure(words.get(value, "NaN"), value)
     written = f"{value:.{decimals}f}"
     size = abs(value)
-    if value and (size >= LARGEST or size < 10.0 ** (1 - decimals)):
+    small = decimals >= ENOUGH and size < 10.0 ** (1 - decimals)
+    if value and (size >= LARGEST or small):
         exact = abs(float(written) - value) <= 1e-9 * size
         if not exact or size >= LARGEST:
             digits, _, power = f"{value:.{DIGITS - 1}e}".partition("e")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.equations import Expression, symbol
-from chainrule.equations.boxes import Box, Symbol, box_of, row
+from chainrule.equations.boxes import Box, Bracketed, Symbol, box_of, row
 from chainrule.equations.elements import name_of
 from chainrule.equations.text import text
 from chainrule.glass.figures import figure
@@ -93,7 +93,8 @@ class Why:
 
     def _written(self) -> str:
         assert self.expression is not None
-        return text(box_of(shortened(self.expression), _named, _shown)).replace("\n", "; ")
+        # In brackets a function that is given by cases stands in one line.
+        return text(Bracketed(box_of(shortened(self.expression), _named, _shown)))[1:-1]
 
     def __str__(self) -> str:
         value = figure(self.value).text

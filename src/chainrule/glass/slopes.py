@@ -5,14 +5,16 @@ activation, or one of the user's own, is understood without a line here.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.engine import layout
 from chainrule.engine.program import Buffer, Instruction
 from chainrule.equations import Equation, Expression
-from chainrule.glass.traced import Trace
+
+if TYPE_CHECKING:
+    from chainrule.glass.traced import Trace
 
 SATURATED = 0.01  # of the largest slope: |z| > 6 for the logistic function, > 3 for tanh
 NEARLY_ALL = 0.99  # of the rows
@@ -36,7 +38,7 @@ class Slopes:
     units: int
 
 
-def slopes_of(found: Trace) -> dict[str, Slopes]:
+def slopes_of(found: "Trace") -> dict[str, Slopes]:
     """The slopes at each ``<path>.a`` whose activation ran backward elementwise, by path.
 
     The output of a natural pair has none: its delta is a − y, which no slope makes small.
@@ -69,6 +71,11 @@ def _shares(parts: list[tuple[bool, bool, np.ndarray]]) -> Slopes:
 
 def _share(parts: list[Any]) -> float | None:
     return float(np.concatenate(parts).mean()) if parts else None
+
+
+def slope_path(z: str) -> str:
+    """Where a trace has f′ of a weighted sum: ``dense1.slope`` of ``dense1.z``."""
+    return f"{z.removesuffix('.z')}.slope"
 
 
 def slope_of(instruction: Instruction) -> Expression | None:

@@ -1,50 +1,33 @@
 """How a traced step becomes a worked solution in a notation."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.engine import layout
 from chainrule.engine.builder import gradient_name
+from chainrule.engine.program import Instruction
 from chainrule.equations import Equation, Expression, symbol
-from chainrule.equations.boxes import Box, Figure, Mark, Matrix, Power, Symbol, Words, box_of, row
+from chainrule.equations.boxes import Box, Symbol, box_of, row
 from chainrule.equations.elements import Elements
-from chainrule.equations.text import text
 from chainrule.glass.definitions import Definition
 from chainrule.glass.deriving import Deriver
 from chainrule.glass.document import Document
-from chainrule.glass.figures import figure
+from chainrule.glass.equating import FEW_EXAMPLES, Equating, Style
 from chainrule.glass.lineage import shortened
-from chainrule.glass.notation import Notation, Shown
+from chainrule.glass.notation import Notation
+from chainrule.glass.notation.base import ONE_HOT, SCALARS
 from chainrule.glass.rounding import Rounding
+from chainrule.glass.slopes import name_of, slope_of, slope_path
 from chainrule.glass.traced import Trace
 from chainrule.layers import Dense
 from chainrule.network import Network
+from chainrule.optimizers import LETTERS
 
-FEW = 2  # neurons of a large layer that are shown, and inputs of each
-FEW_EXAMPLES = 3
 ORDINALS = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth")
 
 
-@dataclass(frozen=True)
-class Style:
-    """How much is shown.
-
-    Attributes:
-        form: ``matrix``, ``scalar`` or ``both``.
-        derive: whether rules are derived.
-        decimals: of the figures.
-        largest: rows and columns of a matrix that is shown number by number.
-    """
-
-    form: str
-    derive: bool
-    decimals: int
-    largest: int
-
-
-class Solution:
+class Solution(Equating):
     """Writes one step into a document.
 
     Args:
@@ -55,8 +38,7 @@ class Solution:
     """
 
     def __init__(self, trace: Trace, notation: Notation, style: Style, document: Document) -> None:
-        self._trace, self._notation, self._style = trace, notation, style
-        self._document = document
+        super().__init__(trace, notation, style, document)
         self._deriver = Deriver(document, notation) if style.derive else None
 
     # ------------------------------------------------------------------ sections
@@ -70,18 +52,48 @@ class Solution:
         loss = f"loss {network.loss}; " if "loss" in trace else ""
         document.say(f"{_layers(network)}; {loss}{examples}.")
         if trace.optimizer is not None:
-            rate = self._figure(trace.scalars["learning_rate"])
+            name = trace.optimizer.name.replace("_", " ")
+            document.say(f"Optimizer: {name}, ", *self._hyperparameters(), ".")
+        document.say(f"The {notation.name} notation. ", *notation.notes)
+        if self._style.form != "scalar":
             document.say(
-                f"Optimizer: {trace.optimizer.name.replace('_', ' ')}, ",
-                row(Symbol(notation.rate), "=", rate), ".",
-            )  # fmt: skip
-        document.say(f"The notation is that of {notation.source}. ", *notation.notes)
+                "Functions, powers and fractions of matrices are meant element by element, and so "
+                "is the product ⊙."
+            )
         if rounding:
-            places = ", ".join(f"{name} to {n}" for name, n in rounding.decimals.items())
-            document.say(f"Rounded before it is used, in decimals: {places}.")
-        for path in ("x", "y", *network.places):
+            document.say("Rounded before it is used: ", *self._rounded_names(rounding), ".")
+        for path in ("x", "y", "weight", *network.places):
+            if path == "weight" and path in trace:
+                document.say("The weights of the examples, scaled so that their mean is one:")
             if path in trace:
                 self._given(path)
+            if path == "y" and "y" in trace and trace["y"].ndim == 1:
+                document.say("Classes count from 0: class 0 is neuron 1. One-hot, in columns:")
+                self._given(ONE_HOT)
+
+    def _hyperparameters(self) -> Iterator[str | Box]:
+        """The letters of what an optimizer, a penalty and the like are given, with their values."""
+        first = True
+        scalars = self._trace.scalars
+        own = sorted(scalars, key=lambda name: name not in LETTERS)  # the optimizer's come first
+        for name in own:
+            value = scalars[name]
+            letter = LETTERS.get(name) or SCALARS.get(name)
+            if letter is None or (name.startswith("penalty.") and not value):
+                continue
+            box = self._notation.named("η") if letter == "η" else Symbol(letter)
+            if not first:
+                yield ", "
+            yield row(box, "=", self._figure(value))
+            first = False
+
+    def _rounded_names(self, rounding: Rounding) -> Iterator[str | Box]:
+        """What is rounded, in the letters of the notation, and to how many decimals."""
+        for k, (name, decimals) in enumerate(rounding.decimals.items()):
+            path = self._trace.path(name)
+            known: Box | str = self._notation.box(path) if path in self._trace else f"every {name}"
+            yield from ([", "] if k else [])
+            yield from (known, f" to {decimals} decimals")
 
     def work(self, iteration: int) -> None:
         """The step itself.
@@ -93,8 +105,9 @@ class Solution:
         if iteration > 1:
             self._deriver = None  # rules are derived once
         if iteration:
-            word = ORDINALS[iteration - 1] if iteration <= len(ORDINALS) else f"{iteration}th"
-            which = f"{word} iteration: "
+            named = iteration <= len(ORDINALS)
+            word = f"{ORDINALS[iteration - 1]} iteration" if named else f"Iteration {iteration}"
+            which = f"{word}: "
         document.heading(f"{which}forward propagation".capitalize())
         self._steps(layout.FORWARD)
         if "loss" not in self._trace:
@@ -130,6 +143,9 @@ class Solution:
         for number, step in enumerate(trace.steps):
             if step.instruction.phase != phase:
                 continue
+            if slope_of(step.instruction) is not None:
+                place = slope_path(name_of(step.instruction, "z"))
+                yield from self._own(trace.definitions.get(place, ()), step.instruction)
             for buffer in step.instruction.writes:
                 path = buffer.name
                 if buffer.role == "gradient":
@@ -139,22 +155,26 @@ class Solution:
                 found = trace.definitions.get(path, ())
                 if path.startswith("loss") or not found:
                     continue
-                if len(found) > 1:  # each run of columns where its instruction ran
-                    kernel = step.instruction.operands
-                    found = tuple(
-                        d for d in found if d.columns == (kernel["first"], kernel["last"])
-                    )
+                if len(found) > 1:
+                    found = self._own(found, step.instruction)
                 elif writers[buffer.name] != number:
                     continue
                 yield from found
+
+    @staticmethod
+    def _own(found: tuple[Definition, ...], instruction: Instruction) -> tuple[Definition, ...]:
+        """Of the definitions of a value's columns those of an instruction."""
+        own = tuple(instruction.operands.get(name) for name in ("first", "last"))
+        return tuple(d for d in found if d.columns in (None, own))
 
     def _title(self, owner: str) -> str:
         notation, network = self._notation, self._trace.network
         for path, layer in zip(network.paths, network.layers, strict=True):
             if path == owner and isinstance(layer, Dense):
-                names = sorted({str(a) for a in layer.output_activations()})
+                names = dict.fromkeys(str(a) for a in layer.output_activations())
                 last = "output, " if path == network.paths[-1] else ""
-                return f"Layer {notation.layers[owner]} ({last}{', '.join(names)})"
+                number = notation.title(notation.layers[owner])
+                return f"Layer {number} ({last}{', '.join(names)})"
         return owner
 
     def _loss(self) -> None:
@@ -166,10 +186,38 @@ class Solution:
         for k in range(min(len(each), FEW_EXAMPLES)):
             path, index = ("loss", ()) if alone else ("loss.example", (k,))
             self._scalar(path, index, self._from_outputs((k,)))
+            for definition_ in trace.definitions.get("loss.weighed", ()):
+                weighed = trace.definitions.elements(definition_)[(k,)]
+                self._scalar("loss.weighed", (k,), weighed)
         if len(each) > FEW_EXAMPLES:
             self._document.say(f"And so on for all {len(each)} examples.")
         if not alone:
-            self._scalar("loss", (), trace.definitions.elements(definition)[()])
+            self._mean_loss(definition)
+
+    def _mean_loss(self, definition: Definition) -> None:
+        """The loss of the batch; what penalties add to it stands as a sum over each matrix."""
+        terms: list[Expression] = []
+        tree = definition.tree
+        while tree.operation == "add":
+            terms.insert(0, tree.arguments[1])
+            tree = tree.arguments[0]
+        data = Definition("loss", tree, definition.phase)
+        elements = self._trace.definitions.elements(data)
+        if not terms:
+            self._scalar("loss", (), elements[()])
+            return
+        notation = self._notation
+        shown = notation.shown_element("loss", (), elements[()])
+        names: list[Box | str] = [box_of(shortened(shown.tree), self._name_of, self._figure)]
+        numbers: list[Box | str] = [box_of(shortened(shown.tree), self._number_of, self._figure)]
+        factor = notation.value_of("loss") / float(self._trace["loss"])
+        for term in terms:
+            part = Definition("loss", term, definition.phase)
+            value = float(self._trace.definitions.elements(part).value) * factor
+            names += ["+", self._box(notation.in_columns(term))]
+            numbers += ["+", self._figure(value)]
+        result = self._figure(notation.value_of("loss"))
+        self._document.equate(notation.named("loss"), row(*names), row(*numbers), result, of="loss")
 
     def _from_outputs(self, index: tuple[int, ...]) -> Expression:
         """The loss of an example; of a natural pair as the loss of the outputs, if it is the same.
@@ -216,11 +264,15 @@ class Solution:
 
     def _reductions(self) -> None:
         """What a penalty adds to the gradients, and what clipping leaves of them."""
+        said = False
         for path in self._trace.network.places:
             name = gradient_name(path)
-            paths = [f"{name}.clipped"] + ([name] if f"{name}.data" in self._trace else [])
-            for found in reversed(paths):
+            added = [name] if f"{name}.data" in self._trace else []
+            for found in (*added, f"{name}.clipped"):
                 for definition in self._trace.definitions.get(found, ()):
+                    if not said:
+                        said = True
+                        self._document.heading("Penalty and clipping", 2)
                     self.show(definition)
 
     def _updates(self) -> None:
@@ -238,119 +290,6 @@ class Solution:
             for definition in found:
                 self.show(definition)
 
-    # ------------------------------------------------------------------ equations
-
-    def show(self, definition: Definition) -> None:
-        """One equation, as a whole or number by number."""
-        large = max(np.shape(np.atleast_2d(self._trace[definition.path]))) > self._style.largest
-        if self._style.form != "scalar" and definition.columns is None:
-            self._whole(definition)
-        if self._style.form != "matrix" or definition.columns is not None or large:
-            elements = self._trace.definitions.elements(definition)
-            first = definition.columns[0] if definition.columns else 0
-            for index in self._chosen(definition):
-                inside = (*index[:-1], index[-1] - first) if first else index
-                self._scalar(definition.path, index, elements[inside])
-
-    def _whole(self, definition: Definition) -> None:
-        shown = self._notation.shown(definition)
-        if shown is not None:
-            self._equation(shown)
-
-    def _equation(self, shown: Shown) -> None:
-        """An equation between whole values, in names and, if they are small, in numbers."""
-        notation = self._notation
-        left, whole = notation.named(shown.name), notation.array(shown.name)
-        steps = [self._box(shown.tree)]
-        arrays = [notation.array(name) for name in shown.tree.names]
-        fits = all(self._fits(array) for array in (*arrays, whole))
-        if fits:
-            numbers = box_of(shown.tree, self._matrix_of, self._figure)
-            steps += _unless_same(numbers, self._matrix(whole))
-        self._document.equate(left, *steps, of=shown.name)
-        if not fits:
-            self._shape(left, whole)
-
-    def _chosen(self, definition: Definition) -> Iterator[tuple[int, ...]]:
-        """The places of the numbers that are shown one by one."""
-        value = np.asarray(self._trace[definition.path])
-        start, stop = definition.columns or (0, value.shape[-1] if value.ndim else 1)
-        largest = self._style.largest
-        ranges = [range(n if n <= largest else FEW) for n in value.shape]
-        if value.ndim:
-            stop = stop if stop - start <= largest else start + FEW
-            ranges[-1] = range(start, stop)
-        by_example = value.ndim > 1 and value.shape[0] == self._trace.rows
-        if by_example and definition.phase in ("forward", "backward"):
-            ranges[0] = range(min(value.shape[0], FEW_EXAMPLES))
-        grid = np.meshgrid(*(np.array(r) for r in ranges), indexing="ij")
-        yield from zip(*(axis.ravel().tolist() for axis in grid), strict=True)
-
-    def _scalar(self, path: str, index: tuple[int, ...], tree: Expression) -> None:
-        notation = self._notation
-        shown = notation.shown_element(path, index, tree)
-        result = self._figure(notation.value_of(shown.name))
-        if shown.tree.operation == "number":
-            self._document.equate(notation.named(shown.name), result, of=shown.name)
-            return
-        short = shortened(shown.tree)
-        numbers = box_of(short, self._number_of, self._figure)
-        self._document.equate(
-            notation.named(shown.name), box_of(short, self._name_of, self._figure),
-            *_unless_same(numbers, result), of=shown.name,
-        )  # fmt: skip
-
-    def _given(self, path: str) -> None:
-        notation = self._notation
-        for name in self._given_names(path):
-            array = notation.array(name)
-            if self._fits(array):
-                self._document.equate(notation.named(name), self._matrix(array), of=name)
-            else:
-                self._shape(notation.named(name), array)
-
-    def _given_names(self, path: str) -> list[str]:
-        """A parameter as the notation has it: Θ is W with b in front of it."""
-        owner, _, name = path.partition(".")
-        if self._notation.name != "theta" or f"{owner}.b" not in self._trace.network.places:
-            return [path]
-        return {"W": [f"{owner}.Theta"], "b": []}.get(name, [path])
-
-    def _shape(self, left: Box, array: np.ndarray) -> None:
-        rows, columns = (Figure(str(n), n) for n in array.shape)
-        self._document.equate(left, Power(Mark("ℝ"), row(rows, "×", columns)), sign="∈")
-
-    # ------------------------------------------------------------------ numbers
-
-    def _fits(self, array: np.ndarray) -> bool:
-        return max(array.shape) <= self._style.largest
-
-    def _figure(self, number: float) -> Figure:
-        return figure(number, self._style.decimals)
-
-    def _box(self, tree: Expression) -> Box:
-        return box_of(tree, self._notation.named, self._figure)
-
-    def _name_of(self, name: str) -> Box:
-        return Words(name) if name.startswith("…") else self._notation.named(name)
-
-    def _number_of(self, name: str) -> Box:
-        return Words(name) if name.startswith("…") else self._figure(self._notation.value_of(name))
-
-    def _matrix_of(self, name: str) -> Box:
-        return self._matrix(self._notation.array(name))
-
-    def _matrix(self, array: np.ndarray) -> Box:
-        """The numbers of an array; a single one goes without brackets."""
-        if array.size == 1:
-            return self._figure(float(array.ravel()[0]))
-        return Matrix(tuple(tuple(self._figure(float(n)) for n in line) for line in array))
-
-
-def _unless_same(numbers: Box, result: Box) -> list[Box]:
-    """The equation in numbers and its result; the result alone if that is all there is to say."""
-    return [result] if text(numbers) == text(result) else [numbers, result]
-
 
 def _owner(path: str) -> str:
     return path.partition(".")[0]
@@ -364,5 +303,5 @@ def _layers(network: Network) -> str:
             names = list(dict.fromkeys(str(a) for a in layer.output_activations()))
             found.append(f"{layer.units} {', '.join(names)}")
         else:
-            found.append(str(layer))
+            found.append(str(layer).replace(", name=None", ""))
     return " → ".join(found)

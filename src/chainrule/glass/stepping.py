@@ -11,6 +11,7 @@ from chainrule.engine import layout
 from chainrule.engine.builder import gradient_name
 from chainrule.engine.program import Instruction, Program
 from chainrule.engine.stepper import Stepper
+from chainrule.glass.slopes import name_of, slope_of, slope_path
 from chainrule.glass.traced import Trace
 from chainrule.network import Network
 from chainrule.optimizers import LETTERS, Optimizer
@@ -115,6 +116,7 @@ class _Run:
             pieces = self._pieces[id(instruction)]
             trace.record(instruction, {n: _joined(instruction, n, v) for n, v in pieces.items()})
         self._set_parameters(before)  # some of which a constraint or a layer has written
+        self._set_slopes()
         self._set_gradients()
         if trace.optimizer is not None:
             self._set_update(trace.optimizer, before, memory)
@@ -158,6 +160,23 @@ class _Run:
             self._whole[part] = g[part]
             if instruction.kernel not in ADDING:
                 self._of_data[part] = g[part]
+
+    def _set_slopes(self) -> None:
+        """f′(z) of each activation, by its equation: its kernel multiplies by it at once."""
+        trace = self._trace
+        for instruction in self._order:
+            tree = slope_of(instruction)
+            if tree is None or tree.names == {"k"}:
+                continue
+            z, a = (trace[name_of(instruction, name)] for name in ("z", "a"))
+            first, last = (instruction.operands.get(name) for name in ("first", "last"))
+            own = slice(first, last) if isinstance(first, int) else slice(None)
+            k = trace.scalars[name_of(instruction, "k")]
+            path = slope_path(name_of(instruction, "z"))
+            values = trace[path] if path in trace else np.zeros_like(z)
+            with np.errstate(all="ignore"):
+                values[:, own] = tree.evaluate({"z": z[:, own], "a": a[:, own], "k": k})
+            trace.set(path, values)
 
     def _set_gradients(self) -> None:
         trace, kernels = self._trace, {i.kernel for i in self._order}

@@ -10,11 +10,12 @@ import numpy as np
 
 from chainrule.checks import whole
 from chainrule.glass.document import Document
+from chainrule.glass.equating import Style
 from chainrule.glass.figures import DECIMALS
 from chainrule.glass.notation import notation_of
 from chainrule.glass.problem import Problem
 from chainrule.glass.rounding import Rounding
-from chainrule.glass.solution import Solution, Style
+from chainrule.glass.solution import Solution
 from chainrule.glass.trace import trace
 from chainrule.glass.traced import Trace
 from chainrule.glass.writers import html, latex, markdown, pdf, plain

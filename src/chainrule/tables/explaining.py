@@ -12,8 +12,8 @@ import numpy as np
 from chainrule.checks import whole
 from chainrule.equations.boxes import Box, Figure, Fraction, Symbol, Words, row
 from chainrule.glass.document import Document
+from chainrule.glass.equating import Style
 from chainrule.glass.figures import DECIMALS, figure
-from chainrule.glass.solution import Style
 from chainrule.glass.trace import trace
 from chainrule.glass.traced import Trace
 from chainrule.glass.walkthrough import FORMS, Walkthrough, solve

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.glass.document import Document
-from chainrule.glass.solution import Style
+from chainrule.glass.equating import Style
 from chainrule.glass.time_travel import RecordedRun, open_recording
 from chainrule.glass.walkthrough import Walkthrough, solve
 from chainrule.tables.configuration import NAME, Configuration, read_configuration

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from chainrule.equations.boxes import Box, Symbol
-from chainrule.glass.notation.base import Notation, Place, register
+from chainrule.glass.notation.base import Notation, register
 
 
 @register
@@ -14,6 +14,7 @@ class Bracket(Notation):
     name: ClassVar[str] = "bracket"
     source: ClassVar[str] = "001"
     rate: ClassVar[str] = "α"
+    weight_letter: ClassVar[str] = "W"
     loss: ClassVar[str] = "L"
     rows: ClassVar[str] = "m"
     targets: ClassVar[str] = "Y"
@@ -27,11 +28,11 @@ class Bracket(Notation):
     def above(self, layer: int) -> str:
         return f"[{layer}]"
 
-    def _letter(self, place: Place, index: tuple[int, ...] | None) -> Box:
-        box = super()._letter(place, index)
-        if index is None or not isinstance(box, Symbol):
+    def _symbol(self, path: str, index: tuple[int, ...] | None) -> Box:
+        box, place = super()._symbol(path, index), self.place(path)
+        if index is None or not isinstance(box, Symbol) or place.quantity not in ("z", "a"):
             return box
         if place.layer == 0:  # the inputs have no layer above them: x₁
             return replace(box, letter="x", above=box.above.removeprefix(self.above(0)))
         # Single numbers are in small letters, but the weights keep theirs.
-        return replace(box, letter=box.letter.lower()) if place.quantity in "za" else box
+        return replace(box, letter=box.letter.lower()) if place.layer else box

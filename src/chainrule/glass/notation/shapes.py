@@ -1,5 +1,10 @@
 """Trees in another shape: samples in columns, and signs brought to the front."""
 
+import math
+from collections.abc import Callable
+
+import numpy as np
+
 from chainrule.equations import Expression, apply, number
 
 #: Operations that a sign passes through, by the arguments that carry it.
@@ -16,6 +21,38 @@ def transposed(tree: Expression) -> Expression:
         return tree
     arguments = tuple(transposed(argument) for argument in tree.arguments)
     return Expression(tree.operation, arguments[::-1] if tree.operation == "matmul" else arguments)
+
+
+def elementwise(
+    tree: Expression, array: Callable[[str], np.ndarray]
+) -> tuple[Expression, tuple[int, ...]]:
+    """The tree with ⊙ for products of matrices element by element, and its value's shape.
+
+    Args:
+        tree: with samples in columns.
+        array: the value of a symbol, (rows, columns).
+    """
+    if tree.operation == "symbol":
+        return tree, array(tree.arguments[0]).shape
+    if tree.operation == "number":
+        return tree, (1, 1)
+    found = [elementwise(argument, array) for argument in tree.arguments]
+    arguments, shapes = tuple(t for t, _ in found), [shape for _, shape in found]
+    operation = tree.operation
+    if operation == "matmul":
+        return Expression(operation, arguments), (shapes[0][0], shapes[1][1])
+    if operation == "transpose":
+        return Expression(operation, arguments), shapes[0][::-1]
+    if operation in ("sum_rows", "mean_rows"):
+        return Expression(operation, arguments), (shapes[0][0], 1)
+    if "outputs" in operation or operation in ("logsumexp", "pick"):
+        return Expression(operation, arguments), (1, shapes[0][1])
+    if operation == "sum_all":
+        return Expression(operation, arguments), (1, 1)
+    if operation == "multiply" and all(math.prod(shape) > 1 for shape in shapes):
+        operation = "hadamard"
+    shape = (max(s[0] for s in shapes), max(s[1] for s in shapes))
+    return Expression(operation, arguments), shape
 
 
 def without_sums(tree: Expression) -> Expression:

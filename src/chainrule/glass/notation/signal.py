@@ -27,10 +27,13 @@ class Signal(Notation):
     name: ClassVar[str] = "signal"
     source: ClassVar[str] = "002"
     rate: ClassVar[str] = "η"
+    weight_letter: ClassVar[str] = "w"
     loss: ClassVar[str] = "E"
     rows: ClassVar[str] = "T"
+    sign: ClassVar[str] = "−"
     target: ClassVar[str] = "d"
     targets: ClassVar[str] = "d"
+    one_hot: ClassVar[str] = "d"
     letters: ClassVar[dict[str, str]] = {
         "W": "w", "b": "b", "z": "v", "a": "y", "delta": "S", "da": "", "dW": "", "db": "",
         "S": "S",
@@ -68,17 +71,17 @@ class Signal(Notation):
         return row(found, f"({example})") if example else found
 
     def _symbol(self, path: str, index: tuple[int, ...] | None) -> Box:
-        place = self.place(path)
         if path == ERROR:
             example = str(index[0] + 1) if index and self.trace.rows > 1 else ""
             unit = str(index[1] + 1) if index and self.trace.network.outputs > 1 else ""
             return self._with_example("e", "", unit, example, False, "")
-        if place.quantity == "da":
-            below = super()._symbol(self._path(place, "a"), index)
-            return row("−", Fraction(row("∂", Symbol(self.loss)), row("∂", below)))
         return super()._symbol(path, index)
 
-    def _loss_of(self, place: Place, index: tuple[int, ...] | None) -> Box:
+    def _derivative(self, place: Place, of: str, index: tuple[int, ...] | None) -> Box:
+        box = super()._derivative(place, of, index)
+        return row(self.sign, box) if place.quantity == "da" else box
+
+    def _loss_of(self, place: Place) -> Box:
         return Symbol(self.loss)
 
     def array(self, name: str) -> np.ndarray:
@@ -91,9 +94,10 @@ class Signal(Notation):
             return super().number("y", index) - super().number(f"{self.last}.a", index)
         return self._sign(name) * super().number(self._stored(name), index)
 
-    @staticmethod
-    def _stored(name: str) -> str:
-        return f"{name[:-2]}.delta" if name.endswith(".S") else name
+    def _stored(self, name: str) -> str:
+        place = self.place(name)
+        suffix = f".{place.suffix}" if place.suffix else ""
+        return f"{place.owner}.delta{suffix}" if place.quantity == "S" else name
 
     def _sign(self, name: str) -> float:
         """What a stored value is multiplied by to be what the notation means."""
@@ -111,7 +115,7 @@ class Signal(Notation):
             rest = name.removeprefix(value)
             inner = self.place(value)
             if inner.quantity == "delta":
-                values[name] = -symbol(f"{inner.owner}.S{rest}")
+                values[name] = -symbol(self._signal(inner) + rest)
             elif inner.quantity == "da":
                 values[name] = -symbol(name)
             elif inner.quantity in ("dW", "db") and self._factor != 1:
@@ -121,8 +125,13 @@ class Signal(Notation):
             tree = -tree
         elif (place.quantity in ("dW", "db") or path == "loss") and self._factor != 1:
             tree = _times_m(tree)
-        name = f"{place.owner}.S" if place.quantity == "delta" else path
+        name = self._signal(place) if place.quantity == "delta" else path
         return Shown(name, tidy(tree))
+
+    @staticmethod
+    def _signal(place: Place) -> str:
+        """The name of S for a delta."""
+        return f"{place.owner}.S" + (f".{place.suffix}" if place.suffix else "")
 
     def _with_error(self, tree: Expression) -> Expression:
         """The tree with −e for output minus target."""
@@ -137,8 +146,8 @@ class Signal(Notation):
 
     def before_the_loss(self) -> tuple[Shown, ...]:
         target = self.trace["y"]
-        if target.shape != self.trace[f"{self.last}.a"].shape:
-            return ()  # labels
+        if target.ndim == 1:
+            return ()  # classes
         return (Shown(ERROR, symbol("y") - symbol(f"{self.last}.a")),)
 
     def shown(self, definition: Definition) -> Shown | None:
@@ -154,9 +163,9 @@ class Signal(Notation):
         return Shown(shown.name, self.in_columns(shown.tree))
 
     def shown_element(self, path: str, index: tuple[int, ...], tree: Expression) -> Shown:
-        shown = self._rewritten(path, tree)
+        shown = self._rewritten(path, self.plain(tree))
         where = f"[{','.join(map(str, index))}]" if index else ""
-        return Shown(shown.name + where, shown.tree)
+        return Shown(shown.name + where, self.in_order(shown.tree))
 
 
 def _times_m(tree: Expression) -> Expression:

@@ -22,6 +22,7 @@ class Theta(Notation):
     name: ClassVar[str] = "theta"
     source: ClassVar[str] = "000"
     rate: ClassVar[str] = "η"
+    weight_letter: ClassVar[str] = "θ"
     loss: ClassVar[str] = "C"
     rows: ClassVar[str] = "N"
     letters: ClassVar[dict[str, str]] = {
@@ -31,7 +32,10 @@ class Theta(Notation):
     shift: ClassVar[dict[str, int]] = {"z": 1, "a": 1, "delta": 1}
     about: ClassVar[tuple[str | Box, ...]] = (
         "Each column is an example. Layers count from the inputs, ", Symbol("a", "(1)", bold=True),
-        ". Column 0 of ", Symbol("Θ", bold=True), " holds the weights of the bias unit, ",
+        ".",
+    )  # fmt: skip
+    of_biases: ClassVar[tuple[str | Box, ...]] = (
+        " Column 0 of ", Symbol("Θ", bold=True), " holds the weights of the bias unit, ",
         row(Symbol("a", below="0"), "=", Figure("1", 1.0)),
         ", which stands in front of each layer's outputs; ", Symbol("Θ", bold=True, over="-"),
         " is without that column, since nothing before a bias unit reaches it.",
@@ -41,10 +45,20 @@ class Theta(Notation):
         super().__init__(trace)
         self._biased = {path for path in self.layers if f"{path}.b" in trace.network.places}
 
+    @property
+    def notes(self) -> tuple[str | Box, ...]:
+        return (*self.about, *(self.of_biases if self._biased else ()))
+
+    def given_names(self, path: str) -> list[str]:
+        place = self.place(path)
+        if place.owner not in self._biased or place.quantity not in ("W", "b"):
+            return [path]
+        return [f"{place.owner}.Theta"] if place.quantity == "W" else []
+
     def above(self, layer: int) -> str:
         return f"({layer})"
 
-    def weight(self, source: int, unit: int) -> str:
+    def weight(self, source: int | str, unit: int | str) -> str:
         return f"{source},{unit}"
 
     def indices(self, place: Place, index: tuple[int, ...]) -> tuple[str, str]:
@@ -70,7 +84,7 @@ class Theta(Notation):
             if index is not None and place.quantity == "W":
                 box = replace(box, letter=box.letter.replace("Θ", "θ"))
             folded = place.quantity == "W" and place.owner in self._biased and index is None
-            if path.endswith(REST) or folded:
+            if path.endswith(REST) or (folded and box.letter == self.letters["W"]):
                 box = replace(box, over="-")
         return box
 
@@ -98,8 +112,7 @@ class Theta(Notation):
         if place.owner not in self._biased:
             return super().shown(definition)
         if place.quantity == "z":
-            product = definition.tree.arguments[0]
-            inputs = product.arguments[0].arguments[0]
+            inputs = definition.tree.arguments[0].arguments[0].arguments[0]
             tree = apply("matmul", symbol(inputs + ONE), symbol(f"{place.owner}.Theta"))
             return Shown(definition.path, self.in_columns(tree))
         if place.quantity in ("W", "dW", "b", "db") and self._folds(place):
@@ -116,8 +129,10 @@ class Theta(Notation):
         found = [self.trace.definitions.get(path, ()) for path in paths]
         if not all(len(definitions) == 1 for definitions in found):
             return False
+        if f"{place.owner}.dW.data" in self.trace:
+            return False
         if letter and not suffix:
-            return f"{paths[0]}.data" not in self.trace
+            return True
         weights, biases = (definitions[0].tree for definitions in found)
         return same(weights, biases.renamed(self._renamed(place.owner, biases, "b", "W")))
 

@@ -5,7 +5,7 @@ from html import escape
 from chainrule.equations.boxes import Mark
 from chainrule.equations.mathml import mathml, written
 from chainrule.glass.document import Block, Document, Equations, Heading, Paragraph, Piece, Table
-from chainrule.glass.writers.layout import in_one_line, whole
+from chainrule.glass.writers.layout import in_one_line, lines_of, whole
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --paper: #fdfdfb; --line: #d9dde3;
@@ -30,6 +30,7 @@ STYLE = """
 .walkthrough th, .walkthrough td { text-align: left; padding: 0.3rem 0.7rem;
   border-bottom: 1px solid var(--line); }
 """
+WIDEST = 110  # characters of a line; narrower windows scroll
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -88,8 +89,8 @@ def _equations(block: Equations) -> str:
         return mathml(whole(block), display=True)
     rows = "".join(
         f"<mtr><mtd>{written(block.left) if k == 0 else ''}</mtd>"
-        f"<mtd>{written(Mark(sign))}</mtd><mtd>{written(step)}</mtd></mtr>"
-        for k, (sign, step) in enumerate(block.steps)
+        f"<mtd>{written(Mark(sign)) if sign else ''}</mtd><mtd>{written(step)}</mtd></mtr>"
+        for k, (sign, step) in enumerate(lines_of(block, WIDEST))
     )
     return f'<math display="block"><mtable class="steps" displaystyle="true">{rows}</mtable></math>'
 

@@ -3,8 +3,9 @@
 from chainrule.equations.latex import escaped
 from chainrule.equations.latex import latex as mathematics
 from chainrule.glass.document import Block, Document, Equations, Heading, Paragraph, Piece, Table
-from chainrule.glass.writers.layout import in_one_line, whole
+from chainrule.glass.writers.layout import LONGEST, in_one_line, lines_of, whole
 
+INDENT = r"\qquad"  # of a line that goes on with a step
 HEAD = r"""\documentclass[11pt]{article}
 \usepackage[T1]{fontenc}
 \usepackage[a4paper, margin=22mm]{geometry}
@@ -28,9 +29,9 @@ def aligned(block: Equations) -> str:
     if in_one_line(block):
         return mathematics(whole(block))
     lines = []
-    for k, (sign, step) in enumerate(block.steps):
+    for k, (sign, step) in enumerate(lines_of(block, LONGEST)):
         left = mathematics(block.left) if k == 0 else ""
-        lines.append(f"{left} &{_sign(sign)} {mathematics(step)}")
+        lines.append(f"{left} &{_sign(sign) if sign else INDENT} {mathematics(step)}")
     inner = " \\\\\n".join(lines)
     return f"\\begin{{aligned}}\n{inner}\n\\end{{aligned}}"
 

@@ -4,7 +4,7 @@ from chainrule.equations.boxes import Mark
 from chainrule.equations.typst import quoted, typst
 from chainrule.extras import extra
 from chainrule.glass.document import Block, Document, Equations, Heading, Paragraph, Piece, Table
-from chainrule.glass.writers.layout import in_one_line, whole
+from chainrule.glass.writers.layout import LONGEST, in_one_line, lines_of, whole
 
 HEAD = """#set page(paper: "a4", margin: 20mm, numbering: "1")
 #set text(size: 10.5pt)
@@ -52,9 +52,9 @@ def _equations(block: Equations) -> str:
     if in_one_line(block):
         return typst(whole(block))
     lines = []
-    for k, (sign, step) in enumerate(block.steps):
+    for k, (sign, step) in enumerate(lines_of(block, LONGEST)):
         left = typst(block.left) if k == 0 else ""
-        lines.append(f"{left} & {typst(Mark(sign))} {typst(step)}")
+        lines.append(f"{left} & {typst(Mark(sign)) if sign else 'quad quad'} {typst(step)}")
     return " \\\n  ".join(lines)
 
 

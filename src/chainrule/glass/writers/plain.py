@@ -5,7 +5,7 @@ import textwrap
 from chainrule.equations.boxes import Words, row
 from chainrule.equations.text import text
 from chainrule.glass.document import Block, Document, Equations, Heading, Paragraph, Piece, Table
-from chainrule.glass.writers.layout import whole, width_of
+from chainrule.glass.writers.layout import lines_of, whole, width_of
 
 WIDTH = 100
 INDENT = "  "
@@ -46,8 +46,8 @@ def _equations(block: Equations, width: int) -> str:
         return text(whole(block))
     indent = " " * (width_of(block.left) + 1)
     lines = []
-    for k, (sign, step) in enumerate(block.steps):
-        line = row(block.left, sign, step) if k == 0 else row(Words(f"{sign} "), step)
+    for k, (sign, step) in enumerate(lines_of(block, width - len(indent) - 2)):
+        line = row(block.left, sign, step) if k == 0 else row(Words(f"{sign or ' '} "), step)
         lines.append(textwrap.indent(text(line), indent if k else ""))
     return "\n".join(lines)
 
