@@ -388,3 +388,18 @@ def test_a_function_for_each_neuron_has_its_own_slope(rng):
     slope = t["a1"][0, 1] * (1 - t["a1"][0, 1])
     found = cr.diagnose(problem, {"delta1[0,1]": t["da1"][0, 1] * slope**2})
     assert names(found) == ["σ′ twice"]
+
+
+def test_parameters_that_are_not_learnt_by_gradients_have_no_state_of_an_optimizer():
+    layers = [cr.Dense(3, "relu"), cr.BatchNorm(), cr.Dense(1)]
+    net = cr.Network(layers, "mse", inputs=2, seed=0)
+    x, y = np.array([[0.5, 1.0], [-1.0, 0.25], [2.0, 1.0]]), [1.0, 0.0, 0.5]
+    problem = cr.Problem(net, x, y, optimizer=cr.Adam(0.1), iterations=2)
+    second = cr.walkthrough(problem).traces[1]
+    claims = {
+        "loss@2": float(second["loss"]),
+        "dense1.W.m[0,0]@2": float(second["dense1.W.m"][0, 0]),
+    }
+    assert cr.diagnose(problem, claims)
+    with pytest.raises(ValueError, match="is nothing that this problem computes"):
+        cr.diagnose(problem, {"batch_norm1.mean.m[0]": 0.5})

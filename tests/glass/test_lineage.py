@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import chainrule as cr
+from chainrule.glass.stepping import run_step
+from chainrule.lowering import lower
 
 X = np.array([[0.5, 1.0], [-1.0, 0.25]])
 
@@ -121,3 +124,87 @@ def test_influence_is_of_parameters_and_inputs(t):
         t.influence("z1[0,0]")
     with pytest.raises(ValueError, match="by must be a number other than 0"):
         t.influence("W1[0,0]", by=0)
+
+
+def test_a_value_that_does_not_change_has_an_influence_of_zeros(t):
+    found = t.influence("x[0,1]")
+    for name in ("x", "dense1.W", "b3"):
+        assert found[name].shape == np.shape(t[name])
+    assert not found["y"].any()
+    with pytest.raises(KeyError, match="the trace holds no 'dW9'"):
+        found["dW9"]
+
+
+FORMS = {
+    "float32": lambda X: X.astype("float32"),
+    "uint8": lambda X: np.round(X).astype("uint8"),
+    "sparse": lambda X: scipy.sparse.csr_matrix(np.round(X).astype("float32")),
+    "float64": lambda X: X,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("rows", [16, 1500], ids=["one tile", "several"])
+def test_the_influence_on_a_recorded_step_is_that_on_its_numbers(form, rows):
+    data = np.random.default_rng(0).uniform(0, 9, (2 * rows, 40))
+    given, y = FORMS[form](data), np.arange(2 * rows) % 3
+    layers = [cr.Dense(64, "tanh"), cr.Dropout(0.2), cr.Dense(3, "softmax")]
+    net = cr.Network(layers, "cross_entropy", inputs=40, seed=1)
+    result = cr.train(net, given, y, optimizer=cr.Adam(cr.Cosine(1e-3)), epochs=2,
+                      batch_size=rows, record=True)  # fmt: skip
+    t = cr.open_recording(result.recording, given, y).at(3)
+    gradient = t["dense2.dW"][5, 1]
+    assert t.influence("dense2.W[5,1]")["loss"] == pytest.approx(gradient, rel=2e-3, abs=1e-7)
+    moved = t.influence("x[2,7]", by=1.0)
+    np.testing.assert_allclose(moved["dense1.z"][2], t["dense1.W"][7], rtol=1e-5, atol=1e-7)
+    assert not np.delete(moved["dense1.z"], 2, axis=0).any()
+    slope = t.influence("x[2,7]")["dense1.z"][2]
+    np.testing.assert_allclose(slope, t["dense1.W"][7], rtol=1e-5, atol=1e-7)
+
+
+def test_a_program_is_not_run_on_data_that_it_reads_as_others():
+    net = cr.Network([cr.Dense(1)], "mse", inputs=3)
+    for kind in ("float32", "uint8"):
+        program = lower(net, "predict", 4, dtype="float64", sources={"X": np.zeros((4, 3), kind)})
+        out = np.empty((4, 1))
+        with pytest.raises(ValueError, match=f"X is float64, and the program reads it by .*{kind}"):
+            run_step(net, program, {"X": np.zeros((4, 3)), "out": out}, 4)
+        sparse = scipy.sparse.csr_matrix(np.zeros((4, 3), kind))
+        with pytest.raises(ValueError, match="X is sparse"):
+            run_step(net, program, {"X": sparse, "out": out}, 4)
+        with pytest.raises(ValueError, match="X has 3 rows, and the step needs 4"):
+            run_step(net, program, {"X": np.zeros((3, 3), kind), "out": out}, 4)
+
+
+def test_derivatives_are_without_rounding_and_say_so():
+    net = cr.Network([cr.Dense(2, "sigmoid"), cr.Dense(1)], "mse", inputs=2, seed=0)
+    rounded, exact = cr.trace(net, X, [1, 0], rounding={"a1": 2}), cr.trace(net, X, [1, 0])
+    found, wanted = rounded.influence("W1[0,0]"), exact.influence("W1[0,0]")
+    assert found["loss"] == pytest.approx(wanted["loss"], rel=1e-12)
+    assert "derivatives of the step without its rounding" in str(found)
+    assert "rounding" not in str(wanted)
+    by = rounded.influence("W1[0,0]", by=0.1)
+    np.testing.assert_allclose(by["a1"], np.round(by["a1"], 2), atol=1e-12)
+    assert "rounding" not in str(by)
+
+
+def test_a_kink_is_told():
+    net = cr.Network([cr.Dense(1, "relu"), cr.Dense(1)], "mse", inputs=1, dtype="float64")
+    net.parameters["W1"][...] = net.parameters["W2"][...] = 1.0
+    at, beside = cr.trace(net, [[0.0]], [[1.0]]), cr.trace(net, [[0.1]], [[1.0]])
+    found = at.influence("x[0,0]")
+    assert "a1" in found.kinks
+    assert "z1" not in found.kinks
+    assert found["a1"] == pytest.approx(0.5)
+    assert "at a kink: a1, " in str(found)
+    assert not beside.influence("x[0,0]").kinks
+
+
+def test_why_tells_what_was_rounded():
+    net = cr.Network([cr.Dense(2, "sigmoid"), cr.Dense(1)], "mse", inputs=2, seed=0)
+    t = cr.trace(net, X, [1, 0], rounding={"a": 3, "z2": 1})
+    assert str(t.why("a1[0,0]")).endswith(", rounded to 3 decimals")
+    assert str(t.why("z2[0,0]")).endswith(", rounded to 1 decimal")
+    assert "rounded" not in str(t.why("z1[0,0]"))
+    tree = t.why("z2[0,0]").tree(1)
+    assert tree.count("(rounded to 3 decimals)") == 2

@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.training.problems import classes, classifier
 from tests.training.recordings import TRAININGS, every_step, of
@@ -410,3 +411,18 @@ def test_steps_that_the_run_has_not_are_refused(step):
 def test_what_is_no_recording_is_refused():
     with pytest.raises(ValueError, match=r"recording must be a path or the result\.recording"):
         cr.open_recording(None, X, Y)
+
+
+def test_the_columns_of_a_data_frame_keep_their_names():
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    result = cr.train(classifier(), frame, Y, epochs=1, record=True)
+    assert list(cr.open_recording(result.recording, frame, Y).at(1).input_names) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", TRAININGS)
+def test_the_influence_of_a_weight_on_the_loss_of_a_step_is_its_gradient(name, dtype):
+    _, _, run = recorded(name, dtype, epochs=1)
+    t = run.at(run.last)
+    gradient = float(t["dense1.dW"][1, 2])
+    assert t.influence("dense1.W[1,2]")["loss"] == pytest.approx(gradient, rel=1e-4, abs=1e-8)

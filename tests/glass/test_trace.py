@@ -1,10 +1,13 @@
 """The trace: every number of a step, from the program that the training runs."""
 
+import copy
 import json
+import pickle
 from pathlib import Path
 
 import jsonschema
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 
@@ -351,3 +354,64 @@ def test_targets_without_a_loss_are_refused():
     net = cr.Network([cr.Dense(1)], inputs=2)
     with pytest.raises(ValueError, match="the network has no loss: give one, such as loss='mse'"):
         cr.trace(net, X, Y)
+
+
+def test_the_document_tells_the_rounding_and_the_seed():
+    schema = json.loads((DOCS / "trace.schema.json").read_text())
+    for rounding, wanted in (
+        (None, None), (cr.Rounding({"a1": 2}, "up"), {"ties": "up", "decimals": {"a1": 2}}),
+    ):  # fmt: skip
+        t = cr.trace(network(), X, Y, rounding=rounding, seed=7)
+        document = json.loads(json.dumps(t.to_dict()))
+        jsonschema.Draft202012Validator(schema).validate(document)
+        assert (document["rounding"], document["seed"]) == (wanted, 7)
+        assert t.rounding == cr.Rounding.of(rounding)
+
+
+def test_a_data_frame_gives_its_columns_names():
+    t = cr.trace(network(), pd.DataFrame(X, columns=["length", "width"]), Y)
+    assert list(t.table("x").columns) == list(t.input_names) == ["length", "width"]
+    assert not cr.trace(network(), pd.DataFrame(X), Y).input_names
+
+
+def test_without_targets_a_state_traces_the_forward_part_alone():
+    result = cr.train(net := network(dtype="float64"), X, Y, optimizer=cr.Adam(), epochs=4)
+    t = cr.trace(net, X, state=result.state)
+    assert (t.step, t.optimizer) == (5, None)
+    np.testing.assert_array_equal(t["a3"], net.predict(X))
+
+
+KEPT = {
+    "adam": {"optimizer": cr.Adam(), "penalty": cr.L2(0.1), "clip": cr.ClipGlobalNorm(0.1)},
+    "rounded": {"rounding": {"a": 2}},
+    "constraint": {"optimizer": cr.GradientDescent(0.1), "constraint": cr.MaxNorm(0.1)},
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_pickled_trace_has_its_numbers_and_where_they_come_from(name):
+    t = cr.trace(network(), X, Y, **KEPT[name])
+    _ = t.definitions
+    twin = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(t))))
+    assert list(twin) == list(t)
+    assert str(twin) == str(t)
+    assert twin.to_dict() == t.to_dict()
+    for value in ("dW1[0,0]", "a2[1,0]", "W1.new[1,0]" if t.optimizer else "z1[0,0]"):
+        assert twin.why(value).tree() == t.why(value).tree()
+    assert cr.walkthrough(twin).text() == cr.walkthrough(t).text()
+    with pytest.raises(ValueError, match="cannot run its step again, since pickling"):
+        twin.influence("W1[0,0]")
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy])
+def test_a_copy_is_a_trace_of_its_own(how):
+    t = cr.trace(network(), X, Y)
+    twin = how(t)
+    assert str(twin.influence("W1[0,0]")) == str(t.influence("W1[0,0]"))
+    assert twin.definitions.trace is twin
+    twin.set("extra", np.zeros(1))
+    assert "extra" not in t
+    if how is copy.deepcopy:
+        twin["z1"][:] = 0
+        assert t["z1"].any()
+        assert twin.network is not t.network

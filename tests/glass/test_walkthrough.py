@@ -1,5 +1,6 @@
 """Worked solutions: every figure in them is one of the trace, in the letters of the texts."""
 
+import itertools
 import math
 import re
 import shutil
@@ -459,3 +460,19 @@ def test_few_decimals_leave_ordinary_numbers_ordinary(decimals):
     loss = float(cr.trace(two_layers(), ROWS, TARGETS)["loss"])
     assert round(loss, decimals) in [round(found, 9) for found in figures(out)]
     assert decimals == 4 or "·10" not in out
+
+
+def test_iterations_from_a_step_are_the_ones_that_follow():
+    net = cr.Network([cr.Dense(2, "tanh"), cr.Dropout(0.5), cr.Dense(1)], "mse", inputs=2, seed=0)
+    x, y = [[0.5, 1.0], [1.0, 3.0]], [1.0, 0.0]
+    w = cr.walkthrough(net, x, y, optimizer=cr.Adam(0.1), step=5, iterations=3)
+    assert [t.step for t in w.traces] == [5, 6, 7]
+    for before, after in itertools.pairwise(w.traces):
+        np.testing.assert_array_equal(before["dense1.W.new"], after["dense1.W"])
+        np.testing.assert_array_equal(before["dense1.W.m"], after["dense1.W.m.old"])
+
+
+def test_a_rounded_trace_is_introduced_with_its_rounding():
+    t = cr.trace(walkthrough_network(), [0.5, 1.0], [1.0], rounding={"a1": 3})
+    assert "Rounded before it is used: A^[1] to 3 decimals." in cr.walkthrough(t).text()
+    assert "Rounded" not in cr.walkthrough(cr.trace(walkthrough_network(), [0.5, 1.0])).text()

@@ -14,6 +14,7 @@ from chainrule.checks import real_number
 from chainrule.engine import layout
 from chainrule.engine.builder import gradient_name
 from chainrule.engine.program import Program
+from chainrule.glass.stepping import learnt
 from chainrule.glass.traced import label_of
 from chainrule.lowering import lower
 from chainrule.network import Network
@@ -157,10 +158,13 @@ def shapes_of(
         if buffer.role == "value":
             shape = tuple(rows if n == layout.TILE_ROWS else n for n in buffer.shape)
             found[buffer.name] = () if buffer.name == "loss" else shape
+    known = learnt(network, program)
     for path, (_, shape) in network.places.items():
         found[path] = found[f"{path}.new"] = shape
         if gradient_name(path) in program.buffers:
             found[gradient_name(path)] = shape
+        if path not in known:
+            continue
         for state in optimizer.states:
             found[f"{path}.{state}"] = found[f"{path}.{state}.old"] = shape
         for correction in optimizer.corrections:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NAME = re.compile(r"([^\[\]]+)(?:\[\s*(\d+(?:\s*,\s*\d+)*)\s*\])?")
 MOST_TERMS = 8  # of a sum that are shown
 STEP = 1e-6  # of the differences that give derivatives
+BEND, LEAST_BEND = 1e-3, 1e-5  # by which one-sided differences of a smooth value may differ
 
 GIVEN = {
     "x": "an input", "y": "a target", "weight": "the weight of an example",
@@ -60,6 +61,7 @@ class Why:
         expression: what it equals, in names; None for what was given.
         operands: the numbers in it by name, in their order.
         note: what it is, if it was given.
+        decimals: to how many it was rounded; None if it was not.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Why:
     expression: Expression | None
     operands: dict[str, float]
     note: str
+    decimals: int | None
     _trace: "Trace"
 
     def why(self, name: str) -> "Why":
@@ -84,12 +87,19 @@ class Why:
         if self.expression is None:
             lines.append(f"{'  ' * level}{self.name} = {value}  ({self.note})")
             return
-        lines.append(f"{'  ' * level}{self.name} = {self._written()} = {value}")
+        rounded = self._rounded()
+        rounded = rounded and f"  ({rounded})"
+        lines.append(f"{'  ' * level}{self.name} = {self._written()} = {value}{rounded}")
         if level < depth and self.name not in seen:
             seen.add(self.name)
             for name in list(self.operands)[: 2 * MOST_TERMS]:
                 if name.partition("[")[0] in self._trace:
                     self.why(name)._grow(lines, depth, level + 1, seen)
+
+    def _rounded(self) -> str:
+        if self.decimals is None:
+            return ""
+        return f"rounded to {self.decimals} decimal{'' if self.decimals == 1 else 's'}"
 
     def _written(self) -> str:
         assert self.expression is not None
@@ -98,22 +108,24 @@ class Why:
 
     def __str__(self) -> str:
         value = figure(self.value).text
+        rounded = self._rounded()
+        rounded = rounded and f", {rounded}"
         if self.expression is None:
-            return f"{self.name} = {value}, {self.note}"
+            return f"{self.name} = {value}, {self.note}{rounded}"
         tree = shortened(self.expression)
         numbers = box_of(tree, lambda n: _value_box(n, self.operands), _shown)
         named = box_of(tree, _named, _shown)
         first = text(row(Symbol(self.name), "=", named))
         indent = " " * len(self.name)
         rest = [text(row(Symbol(indent), "=", box)) for box in (numbers, _shown(self.value))]
-        return "\n".join([first, *rest])
+        return "\n".join([first, *rest]) + rounded
 
 
 def why(trace: "Trace", name: str) -> Why:
     """Where a number of a trace comes from; see :meth:`Trace.why`."""
     path, index = place(trace, name)
     label = name_of(trace.label(path), index)
-    value = float(np.asarray(trace[path])[index])
+    value, decimals = float(np.asarray(trace[path])[index]), trace.decimals(path)
     for definition in trace.definitions.get(path, ()):
         first, last = definition.columns or (0, np.inf)
         if definition.columns and not first <= index[-1] < last:
@@ -124,8 +136,8 @@ def why(trace: "Trace", name: str) -> Why:
         operands = {n: _number(trace, n) for n in ordered_names(tree)}
         labels = {n: _label(trace, n) for n in operands}
         known = {labels[n]: number for n, number in operands.items()}
-        return Why(label, value, tree.renamed(labels), known, "", trace)
-    return Why(label, value, None, {}, _note(trace, path), trace)
+        return Why(label, value, tree.renamed(labels), known, "", decimals, trace)
+    return Why(label, value, None, {}, _note(trace, path), decimals, trace)
 
 
 def ordered_names(tree: Expression) -> dict[str, None]:
@@ -196,16 +208,22 @@ class Influence:
         by: how much it was changed; None if the changes are derivatives.
         changes: by name, of each value that changes: its derivative with respect to the number, or
             its difference.
+        kinks: the names of those whose rates of change differ clearly to either side; the mean
+            of both is shown.
     """
 
     name: str
     value: float
     by: float | None
     changes: dict[str, np.ndarray]
+    kinks: tuple[str, ...]
     _forward: tuple[str, ...]
+    _trace: "Trace"
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self.changes[name]
+        known = self._trace[name]  # or the error that says what there is
+        label = self._trace.label(self._trace.path(name))
+        return self.changes[label] if label in self.changes else np.zeros(np.shape(known))
 
     def __str__(self) -> str:
         how = "per unit" if self.by is None else f"for {figure(self.by).text} more"
@@ -222,7 +240,18 @@ class Influence:
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
             for line in lines
         ]
-        return "\n".join([f"{self.name} = {figure(self.value).text}", *rows])
+        return "\n".join([f"{self.name} = {figure(self.value).text}", *rows, *self._notes()])
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if self.by is None and self._trace.rounding:
+            notes.append("derivatives of the step without its rounding, which makes steps of them")
+        if self.kinks:
+            notes.append(
+                f"at a kink: {', '.join(self.kinks)} change at another rate to either side of "
+                "this number, and the mean of both is shown"
+            )
+        return notes
 
 
 def influence(trace: "Trace", name: str, by: float | None) -> Influence:
@@ -235,30 +264,44 @@ def influence(trace: "Trace", name: str, by: float | None) -> Influence:
         raise ValueError(f"by must be a number other than 0, not {by!r}")
     value = float(trace[path][index])
     step = STEP * max(1.0, abs(value)) if by is None else float(by)
-    high = _moved(trace, path, index, step)
-    low = trace if by is not None else _moved(trace, path, index, -step)
+    with np.errstate(all="ignore"):
+        middle = _moved(trace, path, index, 0.0, by is not None)
+        high = _moved(trace, path, index, step, by is not None)
+        low = middle if by is not None else _moved(trace, path, index, -step, False)
     divisor = 1.0 if by is not None else 2 * step
-    changes, forward = {}, []
+    changes, forward, kinks = {}, [], []
     for label in trace:
-        after, before = np.asarray(high[label], float), np.asarray(low[label], float)
+        after, now, before = (np.asarray(found[label], float) for found in (high, middle, low))
         if np.array_equal(after, before, equal_nan=True):
             continue
-        changes[label] = np.asarray((after - before) / divisor)
+        with np.errstate(all="ignore"):
+            changes[label] = np.asarray((after - before) / divisor)
+            if by is None and _bends(after, now, before, step):
+                kinks.append(label)
         definitions = trace.definitions.get(trace.path(label), ())
         if label == "loss" or any(d.phase == "forward" for d in definitions):
             forward.append(label)
     shown = name_of(trace.label(path), index)
-    return Influence(shown, value, by, changes, tuple(forward))
+    return Influence(shown, value, by, changes, tuple(kinks), tuple(forward), trace)
 
 
-def _moved(trace: "Trace", path: str, index: tuple[int, ...], step: float) -> "Trace":
+def _bends(after: np.ndarray, now: np.ndarray, before: np.ndarray, step: float) -> bool:
+    """Whether the differences to either side differ by more than curvature and rounding explain."""
+    above, below = (after - now) / step, (now - before) / step
+    slopes = np.maximum(np.abs(above), np.abs(below))
+    room = BEND * slopes + LEAST_BEND * max(1.0, float(np.max(np.abs(now))))
+    return bool(np.any(np.abs(above - below) > room))
+
+
+def _moved(
+    trace: "Trace", path: str, index: tuple[int, ...], step: float, rounded: bool
+) -> "Trace":
     """The same step with one number changed."""
     vector = np.concatenate([np.ravel(trace[p]) for p in trace.network.places] or [np.zeros(0)])
-    x: Any = np.array(trace["x"], np.float64)
+    vector, x = vector.astype(np.float64), np.array(trace["x"], np.float64)
     if path == "x":
         x[index] += step
     else:
         start, shape = trace.network.places[path]
         vector[start + int(np.ravel_multi_index(index, shape))] += step
-    assert trace.again is not None
-    return trace.again(vector, x)
+    return trace._run_again(vector, x, rounded)

@@ -10,8 +10,9 @@ from chainrule import data
 from chainrule.checks import whole
 from chainrule.glass.claims import Claim, claims_of, unfused
 from chainrule.glass.notation import checked_notation
+from chainrule.glass.rounders import places_of
 from chainrule.glass.rounding import Rounding
-from chainrule.glass.trace import examples, rounder
+from chainrule.glass.trace import examples
 from chainrule.network import Network
 from chainrule.optimizers import GradientDescent, Optimizer
 from chainrule.schedules import Schedule
@@ -97,7 +98,7 @@ class Problem:
         }  # fmt: skip
         for name, value in found.items():
             object.__setattr__(self, name, value)
-        rounder(network, unfused(self), self.rounding)
+        places_of(network, unfused(self), self.rounding)
         self.claimed()
 
     @property

@@ -12,9 +12,9 @@ from chainrule.engine.stepper import Stepper
 from chainrule.equations import Expression
 from chainrule.glass import stepping
 from chainrule.glass.problem import Problem
+from chainrule.glass.rounders import rounder
 from chainrule.glass.rounding import Rounding
 from chainrule.glass.slopes import name_of, place_of, slope_of, value_of
-from chainrule.glass.trace import rounder
 from chainrule.glass.traced import Trace
 
 #: What overwrites what an instruction wrote.
@@ -112,11 +112,13 @@ def rerun(
         program: for ``train``.
         spoil: what is done wrong after each instruction.
         again: whether each step is run until the updated weights that it may use are its own.
-        roundings: policies that apply, one after the other, to what is written.
+        roundings: policies that apply, one after the other, to what is written; the last is the
+            problem's own.
         iterations: how many; by default the problem's.
     """
     network = problem.network
-    changes = [rounder(network, program, rounding) for rounding in roundings if rounding]
+    *earlier, policy = roundings or (Rounding(),)
+    changes = [rounder(network, program, rounding) for rounding in earlier if rounding]
     situation = Situation(problem, program, network.vector.astype(np.float64))
     state = None
     traces: list[Trace] = []
@@ -134,7 +136,7 @@ def rerun(
                 found = stepping.run_step(
                     network, program, {"X": problem.x, "Y": problem.y}, situation.rows,
                     parameters=situation.parameters, state=state, optimizer=problem.optimizer,
-                    step=number, seed=network.seed, change=change,
+                    step=number, seed=network.seed, rounding=policy, change=change,
                 )  # fmt: skip
             updated = {path: found[f"{path}.new"] for path in network.places}
             if situation.updated and _same(updated, situation.updated):
@@ -142,15 +144,9 @@ def rerun(
             situation.updated = updated
         traces.append(found)
         situation.before = situation.parameters
-        situation.parameters = _flat(found, [f"{path}.new" for path in network.places])
-        state = _flat(found, [f"{path}.{kept}" for kept in problem.optimizer.states
-                              for path in network.places])  # fmt: skip
+        situation.parameters, state = stepping.after(found)
     return traces
 
 
 def _same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> bool:
     return all(np.array_equal(value, other[path]) for path, value in one.items())
-
-
-def _flat(found: Trace, names: list[str]) -> np.ndarray:
-    return np.concatenate([found[name].ravel() for name in names] or [np.zeros(0)])

@@ -43,7 +43,7 @@ class Solution(Equating):
 
     # ------------------------------------------------------------------ sections
 
-    def introduce(self, rounding: Rounding) -> None:
+    def introduce(self) -> None:
         """The network, its parameters, the data, and what the letters mean."""
         document, trace, notation = self._document, self._trace, self._notation
         network = trace.network
@@ -60,8 +60,9 @@ class Solution(Equating):
                 "Functions, powers and fractions of matrices are meant element by element, and so "
                 "is the product ⊙."
             )
-        if rounding:
-            document.say("Rounded before it is used: ", *self._rounded_names(rounding), ".")
+        if trace.rounding:
+            rounded = self._rounded_names(trace.rounding)
+            document.say("Rounded before it is used: ", *rounded, ".")
         for path in ("x", "y", "weight", *network.places):
             if path == "weight" and path in trace:
                 document.say("The weights of the examples, scaled so that their mean is one:")

@@ -1,40 +1,24 @@
 """One step of a program, an instruction at a time, and all that it wrote."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule import penalties
+from chainrule import dataflow, penalties
 from chainrule.engine import layout
 from chainrule.engine.builder import gradient_name
-from chainrule.engine.program import Instruction, Program
+from chainrule.engine.program import Buffer, Instruction, Program
+from chainrule.engine.sources import type_of
 from chainrule.engine.stepper import Stepper
+from chainrule.glass.rounders import Change, flat_names, rounder
+from chainrule.glass.rounding import Rounding
 from chainrule.glass.slopes import name_of, slope_of, slope_path
 from chainrule.glass.traced import Trace
 from chainrule.network import Network
 from chainrule.optimizers import LETTERS, Optimizer
 from chainrule.penalties import ADDING, CLIPPING
-
-#: May change what an instruction wrote, before anything reads it.
-Change = Callable[[Instruction, Stepper], None]
-
-
-def flat_names(program: Program) -> tuple[str, ...]:
-    """The buffers of a program that are whole flat vectors: p, g and the optimizer's states."""
-    states = [name for name, buffer in program.buffers.items() if buffer.role == "state"]
-    return ("p", "g", *states)
-
-
-def parts_of(network: Network, program: Program, vector: str) -> dict[str, slice]:
-    """Where in a flat vector the values lie that a trace shows by these paths."""
-    found = {}
-    for path, (start, shape) in network.places.items():
-        name = {"p": f"{path}.new", "g": gradient_name(path)}.get(vector, f"{path}.{vector}")
-        if vector != "g" or name in program.buffers:
-            found[name] = slice(start, start + math.prod(shape))
-    return found
 
 
 def run_step(
@@ -49,7 +33,9 @@ def run_step(
     optimizer: Optimizer | None = None,
     step: int = 1,
     seed: int = 0,
+    rounding: Rounding | None = None,
     change: Change | None = None,
+    exactly: Callable[[Mapping[str, Any]], Program] | None = None,
 ) -> Trace:
     """Run one step of a program and keep every number.
 
@@ -65,8 +51,17 @@ def run_step(
         optimizer: of a program for ``train``.
         step: the number of the update, from 1.
         seed: of masks and noise.
-        change: called after each instruction; may change what it wrote.
+        rounding: the policy that applies to what is written.
+        change: called after each instruction, before the rounding; may change what it wrote.
+        exactly: lowers the program for such sources in float64, with all rows in one tile; of a
+            program that is so already it may be missing.
+
+    Raises:
+        ValueError: for sources of another type than the program reads, or fewer rows, or a name
+            in ``rounding`` of nothing that is computed.
     """
+    check_sources(program, sources, rows)
+    rounding = rounding or Rounding()
     real = np.dtype(program.dtype)
     vector = (network.vector if parameters is None else parameters).astype(real)
     size = program.states * program.parameters
@@ -76,20 +71,79 @@ def run_step(
         program, vector, sources, rows, state=memory, scalars=hyperparameters, seed=seed,
         mean=network.loss.mean if network.loss else True, step=step,
     )  # fmt: skip
-    trace = Trace(
-        network, stepper.program, rows=rows, step=step, seed=seed, scalars=hyperparameters,
-        optimizer=optimizer,
-    )  # fmt: skip
-    _Run(trace, stepper, vector, memory, change).run()
 
-    def again(parameters: np.ndarray, x: Any) -> Trace:
+    def again(parameters: np.ndarray, x: np.ndarray, rounded: bool) -> Trace:
+        moved = {**sources, "X": x}
         return run_step(
-            network, program, {**sources, "X": x}, rows, parameters=parameters, state=state,
-            scalars=scalars, optimizer=optimizer, step=step, seed=seed, change=change,
+            network, exactly(moved) if exactly else program, moved, rows, parameters=parameters,
+            state=state, scalars=scalars, optimizer=optimizer, step=step, seed=seed,
+            rounding=rounding if rounded else None, change=change, exactly=exactly,
         )  # fmt: skip
 
-    trace.again = again
+    trace = Trace(
+        network, stepper.program, rows=rows, step=step, seed=seed, scalars=hyperparameters,
+        optimizer=optimizer, rounding=rounding, again=again,
+    )  # fmt: skip
+    changes = [] if change is None else [change]
+    if rounding:
+        changes.append(rounder(network, program, rounding))
+    _Run(trace, stepper, vector, memory, changes).run()
     return trace
+
+
+def check_sources(program: Program, sources: Mapping[str, Any], rows: int) -> None:
+    """Refuse data that the program would read as what they are not.
+
+    Its kernels are made for the types of their sources, and read them by address.
+
+    Raises:
+        ValueError: that names the source.
+    """
+    for instruction in program.instructions:
+        source = instruction.operands.get("X")
+        if not isinstance(source, Buffer) or source.role != "source":
+            continue
+        given = sources[source.name]
+        if given.shape[0] < rows:
+            raise ValueError(f"{source.name} has {given.shape[0]} rows, and the step needs {rows}")
+        name, kind = instruction.kernel.name, type_of(given)
+        # Kernels that read data are named by the type that they read.
+        fits = (
+            kind == ("int64", False) if name == dataflow.gather_labels.name
+            else name.rpartition(".")[2] == dataflow.gather_from(*kind).name.rpartition(".")[2]
+        )  # fmt: skip
+        if not fits:
+            raise ValueError(
+                f"{source.name} is {'sparse ' if kind.sparse else ''}{given.dtype}, and the "
+                f"program reads it by {name}: lower it for these sources"
+            )
+
+
+def learnt(network: Network, program: Program) -> list[str]:
+    """The parameters that the optimizer of a program learns, by path.
+
+    The others are frozen, or not learnt by gradients; there is no state of theirs.
+    """
+    starts = {path: start for path, (start, _) in network.places.items()}
+    return [
+        path for path, start in starts.items()
+        if any(part.start <= start < part.stop for part in program.ranges)
+    ]  # fmt: skip
+
+
+def after(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
+    """The flat vectors of the parameters and of the optimizer's state after a traced step."""
+    assert trace.optimizer is not None
+    places, states = trace.network.places, trace.optimizer.states
+    size = sum(math.prod(shape) for _, shape in places.values())
+    vector, memory = np.zeros(size), np.zeros((len(states), size))
+    known = learnt(trace.network, trace.program)
+    for path, (start, shape) in places.items():
+        part = slice(start, start + math.prod(shape))
+        vector[part] = trace[f"{path}.new"].ravel()
+        for k, name in enumerate(states if path in known else ()):
+            memory[k, part] = trace[f"{path}.{name}"].ravel()
+    return vector, memory.ravel()
 
 
 class _Run:
@@ -97,9 +151,9 @@ class _Run:
 
     def __init__(
         self, trace: Trace, stepper: Stepper, vector: np.ndarray, state: np.ndarray,
-        change: Change | None,
+        changes: Sequence[Change],
     ) -> None:  # fmt: skip
-        self._trace, self._stepper, self._change = trace, stepper, change
+        self._trace, self._stepper, self._changes = trace, stepper, changes
         self._vector, self._state = vector, state
         self._flat = flat_names(trace.program)
         self._pieces: dict[int, dict[str, list[np.ndarray]]] = {}
@@ -130,8 +184,8 @@ class _Run:
         return vector[start : start + math.prod(shape)].reshape(shape).copy()
 
     def _observe(self, instruction: Instruction, running: Stepper) -> None:
-        if self._change is not None:
-            self._change(instruction, running)
+        for change in self._changes:
+            change(instruction, running)
         if id(instruction) not in self._pieces:
             self._pieces[id(instruction)] = {}
             self._order.append(instruction)
@@ -197,12 +251,13 @@ class _Run:
         limited = {
             b.name for i in self._order if i.kernel is penalties.limit_norms for b in i.writes
         }
-        for path, (start, _) in trace.network.places.items():
+        known = learnt(trace.network, trace.program)
+        for path in trace.network.places:
             trace.set(f"{path}.new", self._part(self._vector, path))
             if path in limited:
                 trace.set(f"{path}.free", self._part(self._stepped, path))
-            if not any(part.start <= start < part.stop for part in trace.program.ranges):
-                continue  # frozen, or not learnt by gradients
+            if path not in known:
+                continue
             kept = {}
             for k, name in enumerate(optimizer.states):
                 part = slice(k * len(before), (k + 1) * len(before))

@@ -88,8 +88,12 @@ def document(trace: "Trace") -> dict[str, Any]:
         "rows": trace.rows,
         "step": trace.step,
         "epoch": trace.epoch,
+        "seed": trace.seed,
         "optimizer": None if trace.optimizer is None else trace.optimizer.to_dict(),
         "scalars": trace.scalars,
+        "rounding": {"ties": trace.rounding.ties, "decimals": dict(trace.rounding.decimals)}
+        if trace.rounding
+        else None,
         "values": values,
         "instructions": [
             {

@@ -1,13 +1,15 @@
 """Time travel: a recorded training opened at any step, forwards and backwards."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.checks import whole
+from chainrule.engine.program import Program
 from chainrule.glass import stepping
+from chainrule.glass.trace import columns_of
 from chainrule.glass.traced import Trace
 from chainrule.network import Network, Parameters
 from chainrule.training import recording as recordings
@@ -63,7 +65,7 @@ def open_recording(
         raise ValueError(
             f"recording must be a path or the result.recording of a training, not {recording!r}"
         )
-    return RecordedRun(Replay(recording, X, y, sample_weight, threads))
+    return RecordedRun(Replay(recording, X, y, sample_weight, threads), columns_of(X))
 
 
 class RecordedRun:
@@ -79,11 +81,12 @@ class RecordedRun:
         history: the figures of the epochs.
     """
 
-    def __init__(self, replay: Replay) -> None:
+    def __init__(self, replay: Replay, input_names: Sequence[str] = ()) -> None:
         self._replay, recording = replay, replay.recording
         self.first, self.last = recording.step + 1, recording.step + recording.steps
         self.history: History = recording.history
         self._losses: np.ndarray | None = None
+        self._input_names = input_names
 
     def __len__(self) -> int:
         return self._replay.recording.steps
@@ -116,10 +119,17 @@ class RecordedRun:
             trace = stepping.run_step(
                 replay.task.network, replay.program, sources, len(rows), parameters=parameters,
                 state=state, scalars=replay.values(step), optimizer=settings.optimizer, step=step,
-                seed=settings.seed,
+                seed=settings.seed, exactly=self._exactly,
             )  # fmt: skip
-        trace.epoch = self.epoch(step)
+        trace.epoch, trace.input_names = self.epoch(step), self._input_names
         return trace
+
+    def _exactly(self, sources: Mapping[str, Any]) -> Program:
+        """The program of a step that reads such sources, in float64 and one tile."""
+        settings, rows = self._replay.recording.settings, sources["X"].shape[0]
+        return self._replay.task.program(
+            sources, rows, settings.optimizer, settings.regime, dtype="float64", tile_rows=rows
+        )
 
     def steps(self, first: int | None = None, last: int | None = None) -> Iterator[Trace]:
         """The steps from one to another, both included; backwards if the second is the smaller.
@@ -130,6 +140,13 @@ class RecordedRun:
 
         Raises:
             ValueError: for a number that the run has not.
+
+        >>> import chainrule as cr
+        >>> net = cr.Network([cr.Dense(1)], "mse", inputs=1, seed=0)
+        >>> result = cr.train(net, [[1.0], [2.0]], [1.0, 2.0], epochs=3, record=True)
+        >>> run = cr.open_recording(result.recording, [[1.0], [2.0]], [1.0, 2.0])
+        >>> [t.step for t in run.steps()], [t.step for t in run.steps(3, 2)]
+        ([1, 2, 3], [3, 2])
         """
         if not len(self):
             return iter(())
@@ -167,13 +184,28 @@ class RecordedRun:
         return network
 
     def weights(self, step: int) -> Parameters:
-        """The parameters after a step by path or short name; see :meth:`network`."""
+        """The parameters after a step by path or short name; see :meth:`network`.
+
+        >>> import chainrule as cr
+        >>> net = cr.Network([cr.Dense(1)], "mse", inputs=1, seed=0)
+        >>> result = cr.train(net, [[1.0], [2.0]], [1.0, 2.0], epochs=3, record=True)
+        >>> run = cr.open_recording(result.recording, [[1.0], [2.0]], [1.0, 2.0])
+        >>> bool(run.weights(3)["W1"] == net.parameters["W1"])
+        True
+        """
         return self.network(step).parameters
 
     def losses(self) -> np.ndarray:
         """The loss of each step, of its batch with the weights that it began with.
 
         Only epochs have their losses recorded, so that the first call makes all steps again.
+
+        >>> import chainrule as cr
+        >>> net = cr.Network([cr.Dense(1, weights="zeros")], "mse", inputs=1)
+        >>> result = cr.train(net, [[1.0], [2.0]], [1.0, 2.0], epochs=3, record=True)
+        >>> run = cr.open_recording(result.recording, [[1.0], [2.0]], [1.0, 2.0])
+        >>> run.losses().round(3).tolist()
+        [1.25, 1.246, 1.242]
         """
         if self._losses is None:
             self._losses = self._replay.losses()

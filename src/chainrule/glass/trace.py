@@ -9,10 +9,9 @@ from chainrule import data
 from chainrule.augmentation import Augmentation, mixes
 from chainrule.checks import seed as checked_seed
 from chainrule.checks import whole
-from chainrule.engine.program import Instruction, Program
-from chainrule.engine.stepper import Stepper
 from chainrule.glass import stepping
 from chainrule.glass.rounding import Rounding
+from chainrule.glass.scheduled import values_at
 from chainrule.glass.traced import Trace
 from chainrule.lowering import lower
 from chainrule.network import Network
@@ -50,7 +49,7 @@ def trace(
         optimizer: whose update is computed as well; without one there are forward, backward and
             gradients.
         state: of a training of the network, ``result.state``: the step is the next one of it, by
-            its optimizer if none is given.
+            its optimizer if none is given, and with the values that schedules have there.
         sample_weight: (m,), scaled to mean one.
         rounding: decimals by name: these values are rounded as soon as they are computed and
             used so, as on paper: ``{"a3": 3, "loss": 3}``; :class:`~chainrule.Rounding` also says
@@ -67,7 +66,8 @@ def trace(
         The values by name; see :class:`Trace`.
 
     Raises:
-        ValueError: for data that do not fit, or a name in ``rounding`` of nothing that is computed.
+        ValueError: for data that do not fit, a name in ``rounding`` of nothing that is computed, or
+            a schedule whose value at the step depends on a training that is not known.
 
     >>> import chainrule as cr
     >>> net = cr.Network([cr.Dense(1, "sigmoid", weights="zeros")],
@@ -83,7 +83,7 @@ def trace(
     sources: dict[str, Any] = {"X": X}
     rounding = Rounding.of(rounding)
     fused = not rounding if fused is None else fused
-    if optimizer is None and state is not None:
+    if optimizer is None and state is not None and y is not None:
         optimizer = state.optimizer
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         raise ValueError(f"an optimizer such as cr.Adam() takes steps, not {optimizer!r}")
@@ -114,11 +114,19 @@ def trace(
     step = whole("step", (state.step + 1 if state else 1) if step is None else step)
     if seed is None:
         seed = state.seed if state else network.seed
-    return stepping.run_step(
-        network, program, sources, rows, state=state.vector if state else None,
-        optimizer=optimizer, step=step, seed=checked_seed(seed),
-        change=rounder(network, program, rounding) if rounding else None,
+    found = stepping.run_step(
+        network, program, sources, rows, state=state.vector if state and optimizer else None,
+        scalars=values_at(program, step, rows, state), optimizer=optimizer, step=step,
+        seed=checked_seed(seed), rounding=rounding,
     )  # fmt: skip
+    found.input_names = columns_of(x)
+    return found
+
+
+def columns_of(x: Any) -> tuple[str, ...]:
+    """The names of a data frame's columns, if they are all texts."""
+    names = tuple(getattr(x, "columns", ()))
+    return names if all(isinstance(name, str) for name in names) else ()
 
 
 def examples(network: Network, x: Any, name: str) -> np.ndarray:
@@ -129,37 +137,3 @@ def examples(network: Network, x: Any, name: str) -> np.ndarray:
     checked = data.features(x, network.inputs, name, "float64")
     network.check_features(checked, name)
     return np.asarray(checked.toarray() if hasattr(checked, "indptr") else checked, np.float64)
-
-
-def rounder(network: Network, program: Program, rounding: Rounding) -> stepping.Change:
-    """What rounds each value of a policy as soon as it is written, for ``stepping.run_step``.
-
-    Raises:
-        ValueError: for a name of nothing that the program computes.
-    """
-    flat = stepping.flat_names(program)
-    computed = {b.name for i in program.instructions for b in i.writes if b.role == "value"}
-    computed |= {name for vector in flat for name in stepping.parts_of(network, program, vector)}
-    places: dict[str, int] = {}
-    for name, decimals in rounding.decimals.items():
-        head, dot, rest = name.partition(".")
-        path = network.path(head) + dot + rest
-        found = {n for n in computed if n == path or n.endswith(f".{path}")}
-        if not found:
-            raise ValueError(f"rounding names {name!r}, which this step does not compute")
-        # A value by its own name counts for more than all of its quantity.
-        places |= {n: decimals for n in found if n == path or n not in places}
-
-    def change(instruction: Instruction, running: Stepper) -> None:
-        for buffer in instruction.writes:
-            value = running.value(buffer)
-            if buffer.role == "value" and buffer.name in places:
-                value[...] = rounding.rounded(value, places[buffer.name])
-            elif buffer.name in flat:
-                first, last = int(running.context["start"]), int(running.context["stop"])
-                for name, part in stepping.parts_of(network, program, buffer.name).items():
-                    if name in places:
-                        now = slice(max(part.start, first), min(part.stop, last))
-                        value[now] = rounding.rounded(value[now], places[name])
-
-    return change

@@ -1,5 +1,6 @@
 """What a step computed: its values by name, and the instructions that wrote them."""
 
+import copy
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,18 @@ from chainrule.engine.program import Instruction, Program
 from chainrule.glass import lineage, tabular
 from chainrule.glass.definitions import Definitions
 from chainrule.glass.lineage import Influence, Why
+from chainrule.glass.pickling import portable
+from chainrule.glass.rounders import places_of
+from chainrule.glass.rounding import Rounding
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+
+#: Runs the same step in float64 from other parameters and rows of x, rounded or not.
+Again = Callable[[np.ndarray, np.ndarray, bool], "Trace"]
 
 
 @dataclass(frozen=True)
@@ -57,22 +65,24 @@ class Trace(Mapping[str, np.ndarray]):
         step: the number of the update, from 1.
         seed: of its random numbers.
         epoch: of a recorded training, counted from 1; else None.
-        scalars: the hyperparameters, by name.
+        scalars: the hyperparameters, by name, with the values that schedules have at this step.
         optimizer: if the step updated.
+        rounding: what was rounded before it was used; empty if nothing was.
+        input_names: what each column of the inputs is of, where it is known.
     """
 
     def __init__(
         self, network: Network, program: Program, *, rows: int, step: int, seed: int,
         scalars: Mapping[str, float], optimizer: Optimizer | None = None,
+        rounding: Rounding | None = None, again: Again | None = None,
     ) -> None:  # fmt: skip
         self.program, self.network, self.rows = program, network, rows
         self.step, self.seed = step, seed
         self.optimizer, self.scalars = optimizer, dict(scalars)
         self.epoch: int | None = None
-        #: What each column of the inputs is of, where it is known.
+        self.rounding = rounding or Rounding()
         self.input_names: Sequence[str] = ()
-        #: The same step from other parameters and rows.
-        self.again: Callable[[np.ndarray, Any], Trace] | None = None
+        self._again = again
         self.steps: list[TracedStep] = []
         self._values: dict[str, np.ndarray] = {}
 
@@ -114,6 +124,61 @@ class Trace(Mapping[str, np.ndarray]):
         """What each value is computed from, by path."""
         return Definitions(self)
 
+    def decimals(self, name: str) -> int | None:
+        """To how many decimals a value was rounded before it was used; None if it was not."""
+        return self._decimals.get(self.path(name))
+
+    @functools.cached_property
+    def _decimals(self) -> dict[str, int]:
+        return places_of(self.network, self.program, self.rounding)
+
+    def _run_again(self, parameters: np.ndarray, x: np.ndarray, rounded: bool) -> "Trace":
+        """The same step in float64 from other parameters and inputs.
+
+        Args:
+            parameters: the flat vector.
+            x: (m, inputs), as ``trace["x"]``.
+            rounded: whether the policy of rounding applies.
+
+        Raises:
+            ValueError: if the trace was pickled, or made by hand.
+        """
+        if self._again is None:
+            raise ValueError(
+                "this trace cannot run its step again, since pickling kept no more than its "
+                "numbers: ask the trace that cr.trace or a recorded run gives"
+            )
+        return self._again(parameters, x, rounded)
+
+    def __copy__(self) -> "Trace":
+        twin = Trace.__new__(Trace)
+        twin.__dict__.update(self._own())
+        twin.steps, twin._values = list(self.steps), dict(self._values)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Trace":
+        twin = copy.copy(self)
+        twin.network = self.network.copy()
+        twin._values = copy.deepcopy(self._values, memo)
+        twin.steps = [
+            TracedStep(s.instruction, copy.deepcopy(dict(s.written), memo)) for s in self.steps
+        ]
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the code: with numbers, equations and names, but unable to run again."""
+        state = self._own() | {"_again": None}
+        known: dict[int, Instruction] = {}
+        state["program"] = portable(self.program, known)
+        state["steps"] = [
+            TracedStep(known.get(id(s.instruction), s.instruction), s.written) for s in self.steps
+        ]
+        return state
+
+    def _own(self) -> dict[str, Any]:
+        """The attributes without what is found from them."""
+        return {name: v for name, v in vars(self).items() if name not in ("definitions",)}
+
     def why(self, name: str) -> Why:
         """Where one number comes from: its expression, and the numbers in it.
 
@@ -147,18 +212,36 @@ class Trace(Mapping[str, np.ndarray]):
     def influence(self, name: str, by: float | None = None) -> Influence:
         """Which values change when one weight or input does, and by how much.
 
-        The same program runs again with the weight a little larger and a little smaller.
+        The same step runs again in float64, with the number a little larger and a little smaller.
+        Derivatives are taken without rounding; with ``by`` it applies. Where a value has another
+        rate of change to either side, as relu at 0, the mean of the two is shown, and told.
 
         Args:
             name: of a parameter or an input: ``"W1[0,0]"``, ``"x[0,1]"``.
             by: how much it is changed; None gives derivatives.
 
         Returns:
-            What prints as a table of the values that change, and holds the changes by name.
+            What prints as a table of the values that change, and holds the changes by name; of a
+            value that does not change, zeros.
 
         Raises:
-            ValueError: for something else, or a place that it does not have.
+            ValueError: for something else, or a place that it does not have, or if the trace was
+                pickled, which keeps no more than numbers.
             KeyError: if there is no such value.
+
+        >>> import chainrule as cr
+        >>> net = cr.Network([cr.Dense(1, "sigmoid", weights="zeros")],
+        ...                  loss="binary_cross_entropy", inputs=2)
+        >>> t = cr.trace(net, [0.5, 1.0], [1.0])
+        >>> print(t.influence("W1[0,0]", by=2))
+        W1[0,0] = 0
+        value         changes in  most             for 2 more
+        z1            1 of 1      z1[0,0]          1
+        a1            1 of 1      a1[0,0]          0.231059
+        loss.example  1 of 1      loss.example[0]  −0.379885
+        loss          1 of 1      loss             −0.379885
+        >>> t.influence("W1[0,0]")["loss"].round(6), t["dW1"][0, 0]
+        (np.float64(-0.25), np.float64(-0.25))
         """
         return lineage.influence(self, name, by)
 
@@ -167,15 +250,37 @@ class Trace(Mapping[str, np.ndarray]):
 
         Raises:
             KeyError: if there is none of that name.
+
+        >>> import chainrule as cr
+        >>> net = cr.Network([cr.Dense(2, weights="zeros")], loss="mse", inputs=1)
+        >>> cr.trace(net, [[1.0], [2.0]], [[1, 0], [1, 1]]).table("delta1")
+        unit       0    1
+        example
+        0       -1.0  0.0
+        1       -1.0 -1.0
         """
         return tabular.table(self, name)
 
     def frame(self) -> "DataFrame":
-        """All values as one data frame, a number a line: name, path, row, column, number."""
+        """All values as one data frame, a number a line: name, path, row, column, number.
+
+        >>> import chainrule as cr
+        >>> net = cr.Network([cr.Dense(1, weights="zeros")], loss="mse", inputs=2)
+        >>> cr.trace(net, [1.0, 2.0]).frame().tail(2)
+          name      path  row  column  number
+        5   z1  dense1.z    0       0     0.0
+        6   a1  dense1.a    0       0     0.0
+        """
         return tabular.frame(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything in plain numbers and texts, for JSON: docs/trace.md describes it."""
+        """Everything in plain numbers and texts, for JSON: docs/trace.md describes it.
+
+        >>> import chainrule as cr
+        >>> net = cr.Network([cr.Dense(1, weights="zeros")], loss="mse", inputs=2)
+        >>> cr.trace(net, [1.0, 2.0]).to_dict()["values"]["x"]["numbers"]
+        [[1.0, 2.0]]
+        """
         return tabular.document(self)
 
 

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chainrule.checks import whole
+from chainrule.glass import stepping
 from chainrule.glass.document import Document
 from chainrule.glass.equating import Style
 from chainrule.glass.figures import DECIMALS
@@ -76,6 +77,13 @@ class Walkthrough:
         Raises:
             ValueError: for another ending.
             OSError: if it cannot be written.
+
+        >>> import tempfile
+        >>> import chainrule as cr
+        >>> net = cr.Network([cr.Dense(1)], loss="mse", inputs=2)
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     cr.walkthrough(net, [0.5, 1.0], [1.0]).save(f"{directory}/solution.md").name
+        'solution.md'
         """
         path = Path(path)
         if path.suffix.lower() not in FORMATS:
@@ -127,7 +135,8 @@ def walkthrough(
         form: ``"matrix"``, ``"scalar"`` (neuron by neuron), or ``"both"``.
         derive: whether each rule is derived before it is used.
         iterations: how many steps, one after the other, on the same rows; by default the
-            problem's, or one.
+            problem's, or one. Without a state they are a training with ``batch_size=None`` of so
+            many epochs, which schedules run over.
         rounding: which values are rounded before they are used, as on paper.
         fused: as for :func:`~chainrule.trace`.
         decimals: that are shown; they change nothing that is computed.
@@ -175,19 +184,26 @@ def walkthrough(
     if steps > 1 and optimizer is None and options.get("state") is None:
         raise ValueError("several iterations need an optimizer, such as cr.GradientDescent(0.1)")
     document, notation = Document(title or TITLE), notation or DEFAULT
+    state, first = options.pop("state", None), options.pop("step", None)
+    first = whole("step", (state.step + 1 if state else 1) if first is None else first)
+    if state is None and isinstance(optimizer, Optimizer):
+        state = _beginning(network, optimizer, first, steps)
     current, traces = network.copy(), []
     for number in range(1, steps + 1):
-        step = trace(current, x, y, optimizer=optimizer, rounding=rounding, fused=fused, **options)
-        solve(step, notation, style, document, number if steps > 1 else 0, Rounding.of(rounding))
+        step = trace(
+            current, x, y, optimizer=optimizer, rounding=rounding, fused=fused, state=state,
+            step=first + number - 1, **options,
+        )  # fmt: skip
+        solve(step, notation, style, document, number if steps > 1 else 0)
         traces.append(step)
         if number < steps:
-            current, options["state"] = _after(current, step)
+            assert state is not None
+            current, state = _after(current, state, step)
     return Walkthrough(document, tuple(traces), notation)
 
 
 def solve(
-    step: Trace, notation: str, style: Style, document: Document, iteration: int = 0,
-    rounding: Rounding | None = None,
+    step: Trace, notation: str, style: Style, document: Document, iteration: int = 0
 ) -> None:  # fmt: skip
     """Write a traced step into a document.
 
@@ -197,26 +213,28 @@ def solve(
         style: how much is shown.
         document: what is written into.
         iteration: its number; 0 if there is but one. Later ones need no introduction.
-        rounding: what was rounded in it.
     """
     solution = Solution(step, notation_of(notation, step), style, document)
     if iteration <= 1:
-        solution.introduce(rounding or Rounding())
+        solution.introduce()
     solution.work(iteration)
 
 
-def _after(network: Network, step: Trace) -> tuple[Network, TrainingState]:
-    """The network and the optimizer's state after a traced step."""
-    assert step.optimizer is not None
-    after = network.copy()
-    after.use_dtype("float64")
-    size = after.vector.size
-    memory = np.zeros(len(step.optimizer.states) * size)
-    for path, (start, shape) in network.places.items():
-        part = slice(start, start + int(np.prod(shape)))
-        after.vector[part] = step[f"{path}.new"].ravel()
-        for k, name in enumerate(step.optimizer.states):
-            if f"{path}.{name}" in step:
-                memory[k * size :][part] = step[f"{path}.{name}"].ravel()
-    state = TrainingState(step.optimizer, memory, step=step.step, seed=step.seed)
-    return after, state
+def _beginning(network: Network, optimizer: Optimizer, first: int, steps: int) -> TrainingState:
+    """The state of a training by all its rows at once, in front of the first of its last steps."""
+    memory = np.zeros(len(optimizer.states) * network.vector.size)
+    return TrainingState(
+        optimizer, memory, epoch=first - 1, step=first - 1, seed=network.seed,
+        horizon=first - 1 + steps,
+    )  # fmt: skip
+
+
+def _after(network: Network, state: TrainingState, step: Trace) -> tuple[Network, TrainingState]:
+    """The network and the optimizer's state after a traced step.
+
+    What else the state tells stays as it is: how the training is cut into epochs follows from it.
+    """
+    found = network.copy()
+    found.use_dtype("float64")
+    found.vector[:], memory = stepping.after(step)
+    return found, replace(state, vector=memory)

@@ -63,13 +63,23 @@ class Task:
         return sources
 
     def program(
-        self, sources: Mapping[str, Any], batch_rows: int, optimizer: Optimizer, regime: Regime
-    ) -> Program:
-        """What trains on these sources, a batch of so many rows after the other."""
+        self, sources: Mapping[str, Any], batch_rows: int, optimizer: Optimizer, regime: Regime,
+        dtype: str | None = None, tile_rows: int | None = None,
+    ) -> Program:  # fmt: skip
+        """What trains on these sources, a batch of so many rows after the other.
+
+        Args:
+            sources: by name.
+            batch_rows: of a batch.
+            optimizer: whose steps are made.
+            regime: what holds beside it.
+            dtype: of the computation; by default that of the training.
+            tile_rows: of a tile; by default a function of the shapes.
+        """
         return lower(
             self.network, "train", batch_rows, optimizer, labels=self.y.labels,
-            weighted=self.weights is not None, sources=sources, dtype=self.dtype, regime=regime,
-            smoothing=self.label_smoothing,
+            weighted=self.weights is not None, sources=sources, dtype=dtype or self.dtype,
+            regime=regime, smoothing=self.label_smoothing, tile_rows=tile_rows,
         )  # fmt: skip
 
     def figures(self) -> list[str]:
