@@ -476,3 +476,10 @@ def test_a_rounded_trace_is_introduced_with_its_rounding():
     t = cr.trace(walkthrough_network(), [0.5, 1.0], [1.0], rounding={"a1": 3})
     assert "Rounded before it is used: A^[1] to 3 decimals." in cr.walkthrough(t).text()
     assert "Rounded" not in cr.walkthrough(cr.trace(walkthrough_network(), [0.5, 1.0])).text()
+
+
+def test_a_number_that_was_rounded_has_a_sign_of_its_own():
+    w = cr.walkthrough(walkthrough_network(), x, [1.0], optimizer=DESCENT, rounding=ROUNDING)
+    assert "A^[3] = 1 / (1 + exp(−Z^[3])) = 1 / (1 + exp(−1.489)) ≈ 0.816" in w.text()
+    assert "Rounded before it is used: A^[3] to 3 decimals, L to 3 decimals." in w.text()
+    assert "≈" not in cr.walkthrough(walkthrough_network(), x, [1.0], optimizer=DESCENT).text()

@@ -65,6 +65,9 @@ class Document:
         """Add a paragraph."""
         self.blocks.append(Paragraph(pieces))
 
-    def equate(self, left: Box, *steps: Box, sign: str = "=", of: str = "") -> None:
-        """Add an equation in steps."""
-        self.blocks.append(Equations(left, tuple((sign, step) for step in steps), of))
+    def equate(
+        self, left: Box, *steps: Box, sign: str = "=", last: str | None = None, of: str = ""
+    ) -> None:
+        """Add an equation in steps; ``last`` is the sign of the last one, by default the same."""
+        signs = [sign] * (len(steps) - 1) + [last or sign]
+        self.blocks.append(Equations(left, tuple(zip(signs, steps, strict=True)), of))

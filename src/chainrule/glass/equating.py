@@ -100,9 +100,13 @@ class Equating:
         if fits:
             numbers = box_of(tree, self._matrix_of, self._figure)
             steps += _unless_same(numbers, self._matrix(whole))
-        self._document.equate(left, *steps, of=shown.name)
+        self._document.equate(left, *steps, last=self._last_sign(shown.name), of=shown.name)
         if not fits:
             self._shape(left, whole)
+
+    def _last_sign(self, name: str) -> str:
+        """≈ in front of a number that was rounded before it was used."""
+        return "=" if self._trace.decimals(name) is None else "≈"
 
     def _chosen(self, definition: Definition) -> Iterator[tuple[int, ...]]:
         """The places of the numbers that are shown one by one."""
@@ -130,7 +134,7 @@ class Equating:
         numbers = box_of(short, self._number_of, self._figure)
         self._document.equate(
             notation.named(shown.name), box_of(short, self._name_of, self._figure),
-            *_unless_same(numbers, result), of=shown.name,
+            *_unless_same(numbers, result), last=self._last_sign(path), of=shown.name,
         )  # fmt: skip
 
     def _given(self, path: str) -> None:

@@ -94,7 +94,7 @@ class Solution(Equating):
             path = self._trace.path(name)
             known: Box | str = self._notation.box(path) if path in self._trace else f"every {name}"
             yield from ([", "] if k else [])
-            yield from (known, f" to {decimals} decimals")
+            yield from (known, f" to {decimals} decimal{'' if decimals == 1 else 's'}")
 
     def work(self, iteration: int) -> None:
         """The step itself.
