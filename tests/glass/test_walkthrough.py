@@ -246,8 +246,15 @@ def test_a_trace_is_a_step_that_ran():
     t = cr.trace(two_layers(), ROWS, TARGETS, optimizer=DESCENT)
     right = cr.walkthrough(two_layers(), ROWS, TARGETS, optimizer=DESCENT)
     assert cr.walkthrough(t).text() == right.text()
-    with pytest.raises(ValueError, match="a trace is a step of its own"):
-        cr.walkthrough(t, optimizer=DESCENT)
+    for given in ({"optimizer": DESCENT}, {"iterations": 5}, {"fused": False}):
+        with pytest.raises(ValueError, match="a trace is a step of its own"):
+            cr.walkthrough(t, **given)
+
+
+def test_a_problem_with_many_iterations_is_worked_out():
+    """What a problem may have, a walkthrough may show."""
+    problem = cr.Problem(two_layers(), ROWS, TARGETS, optimizer=DESCENT, iterations=101)
+    assert len(cr.walkthrough(problem).traces) == 101
 
 
 def test_rules_are_derived_once():

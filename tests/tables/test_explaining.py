@@ -113,6 +113,11 @@ def test_the_inputs_are_labelled_by_their_columns(model):
     np.testing.assert_array_equal(t.table("x").to_numpy(), t["x"])
 
 
+@pytest.mark.parametrize("row", [np.int64(7), np.uint8(7)])
+def test_a_row_is_counted_by_any_whole_number(model, row):
+    assert model.explain(frame(), row).text() == model.explain(frame(), 7).text()
+
+
 @pytest.mark.parametrize("row", [0, ROWS + 1, 1.5, True, "7"])
 def test_a_row_that_is_not_there_is_refused(model, row):
     with pytest.raises(TableError, match="row must be from 1 to 120"):
@@ -124,6 +129,8 @@ def test_a_row_that_is_not_there_is_refused(model, row):
     [
         ({"form": "x"}, "form must be one of"),
         ({"decimals": 99}, "decimals must be"),
+        ({"largest": 0}, "largest must be"),
+        ({"notation": "roman"}, "notation must be one of"),
         ({"network": 2}, "network must be"),
     ],
 )
@@ -134,6 +141,20 @@ def test_what_does_not_fit_is_refused(model, options, message):
 
 def test_a_class_that_the_model_does_not_know_is_refused(classes):
     other = frame()
-    other.loc[0, "kind"] = "free"
-    with pytest.raises(TableError, match="'free' is none of the classes of 'kind'"):
-        classes.explain(other, 1)
+    other.loc[1, "kind"] = "free"
+    with pytest.raises(TableError, match="'kind', line 3: the class 'free' was in no training row"):
+        classes.explain(other, 2)
+
+
+def test_a_target_that_is_no_number_is_named_with_its_line(model):
+    other = frame().astype({"price": object})
+    other.loc[2, "price"] = "dear"
+    with pytest.raises(TableError, match="'price' is not a number in line 4: 'dear'"):
+        trace_rows(model, table_of(other).some(np.array([1, 2])))
+
+
+@pytest.mark.parametrize("cell", [None, "NA", "?"])
+def test_a_row_whose_target_is_missing_ends_with_the_prediction(model, cell):
+    other = frame().astype({"price": object})
+    other.loc[0, "price"] = cell
+    assert "loss" not in model.explain(other, 1).traces[0]

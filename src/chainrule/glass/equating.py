@@ -5,17 +5,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from chainrule.checks import whole
 from chainrule.equations import Expression
 from chainrule.equations.boxes import Box, Figure, Mark, Matrix, Power, Words, box_of, row
 from chainrule.equations.text import text
 from chainrule.glass.definitions import Definition
 from chainrule.glass.document import Document
-from chainrule.glass.figures import figure
+from chainrule.glass.figures import DECIMALS, figure
 from chainrule.glass.lineage import shortened
 from chainrule.glass.notation import Notation, Shown
 from chainrule.glass.notation.shapes import elementwise
 from chainrule.glass.traced import Trace
 
+FORMS = ("matrix", "scalar", "both")
 FEW = 2  # neurons of a large layer that are shown, and inputs of each
 FEW_EXAMPLES = 3
 OVERFLOWING = ("max_outputs_column",)
@@ -30,12 +32,25 @@ class Style:
         derive: whether rules are derived.
         decimals: of the figures.
         largest: rows and columns of a matrix that is shown number by number.
+
+    Raises:
+        ValueError: for what cannot be shown so.
     """
 
-    form: str
-    derive: bool
-    decimals: int
-    largest: int
+    form: str = "matrix"
+    derive: bool = False
+    decimals: int = DECIMALS
+    largest: int = 6
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise ValueError(f"form must be one of {', '.join(FORMS)}, not {self.form!r}")
+        found = {
+            "derive": bool(self.derive), "decimals": whole("decimals", self.decimals, 0, 12),
+            "largest": whole("largest", self.largest, 1, 50),
+        }  # fmt: skip
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
 
 
 class Equating:

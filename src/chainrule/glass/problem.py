@@ -10,6 +10,7 @@ from chainrule import data
 from chainrule.checks import whole
 from chainrule.glass.claims import Claim, claims_of, unfused
 from chainrule.glass.notation import checked_notation
+from chainrule.glass.notation.base import DEFAULT_NOTATION
 from chainrule.glass.rounders import places_of
 from chainrule.glass.rounding import Rounding
 from chainrule.glass.trace import examples
@@ -65,7 +66,7 @@ class Problem:
     y: Any
     optimizer: Optimizer = field(default_factory=GradientDescent)
     rounding: Rounding = field(default_factory=Rounding)
-    notation: str = "bracket"
+    notation: str = DEFAULT_NOTATION
     iterations: int = 1
     title: str = ""
     claims: Mapping[str, Any] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.glass.notation.base import DEFAULT_NOTATION
 from chainrule.layers import Dense
 from chainrule.optimizers import GradientDescent
 
@@ -44,7 +45,7 @@ def _head(problem: "Problem") -> dict[str, Any]:
     }  # fmt: skip
     if problem.title:
         head["title"] = problem.title
-    if problem.notation != "bracket":
+    if problem.notation != DEFAULT_NOTATION:
         head["notation"] = problem.notation
     if problem.iterations != 1:
         head["iterations"] = problem.iterations

@@ -12,9 +12,9 @@ from chainrule.checks import whole
 from chainrule.glass import stepping
 from chainrule.glass.document import Document
 from chainrule.glass.equating import Style
-from chainrule.glass.figures import DECIMALS
-from chainrule.glass.notation import notation_of
-from chainrule.glass.problem import Problem
+from chainrule.glass.notation import checked_notation, notation_of
+from chainrule.glass.notation.base import DEFAULT_NOTATION
+from chainrule.glass.problem import MOST_ITERATIONS, Problem
 from chainrule.glass.rounding import Rounding
 from chainrule.glass.solution import Solution
 from chainrule.glass.trace import trace
@@ -25,9 +25,8 @@ from chainrule.optimizers import Optimizer
 from chainrule.storage.networks import write_whole
 from chainrule.training.history import TrainingState
 
-FORMS = ("matrix", "scalar", "both")
-MOST_ITERATIONS = 100
-TITLE, DEFAULT = "A worked solution", "bracket"
+TITLE = "A worked solution"
+#: What a walkthrough is written as, by the endings of files.
 FORMATS = {
     ".txt": "text", ".md": "markdown", ".html": "html", ".tex": "latex", ".pdf": "pdf",
 }  # fmt: skip
@@ -108,13 +107,13 @@ def walkthrough(
     *,
     optimizer: Optimizer | None = None,
     notation: str | None = None,
-    form: str = "matrix",
-    derive: bool = False,
+    form: str = Style.form,
+    derive: bool = Style.derive,
     iterations: int | None = None,
     rounding: Rounding | Mapping[str, int] | None = None,
     fused: bool | None = None,
-    decimals: int = DECIMALS,
-    largest: int = 6,
+    decimals: int = Style.decimals,
+    largest: int = Style.largest,
     title: str = "",
     **options: Any,
 ) -> Walkthrough:
@@ -159,18 +158,18 @@ def walkthrough(
     δ^[1] = A^[1] − y = 0.5 − 1 = −0.5
     ...
     """
-    if form not in FORMS:
-        raise ValueError(f"form must be one of {', '.join(FORMS)}, not {form!r}")
-    style = Style(
-        form, bool(derive), whole("decimals", decimals, 0, 12), whole("largest", largest, 1, 50)
-    )
+    style = Style(form, derive, decimals, largest)
+    if notation is not None:
+        checked_notation(notation)
     if isinstance(network, Trace | Problem):
-        given = [value for value in (x, y, optimizer, rounding) if value is not None]
-        if given or options:
+        given = [x, y, optimizer, rounding]
+        if isinstance(network, Trace):
+            given += [iterations, fused]
+        if options or any(value is not None for value in given):
             kind = "a trace is a step" if isinstance(network, Trace) else "a problem has a step"
             raise ValueError(f"{kind} of its own: give no data, optimizer or the like with it")
     if isinstance(network, Trace):
-        document, notation = Document(title or TITLE), notation or DEFAULT
+        document, notation = Document(title or TITLE), notation or DEFAULT_NOTATION
         solve(network, notation, style, document)
         return Walkthrough(document, (network,), notation)
     if isinstance(network, Problem):
@@ -183,7 +182,7 @@ def walkthrough(
     steps = whole("iterations", 1 if iterations is None else iterations, 1, MOST_ITERATIONS)
     if steps > 1 and optimizer is None and options.get("state") is None:
         raise ValueError("several iterations need an optimizer, such as cr.GradientDescent(0.1)")
-    document, notation = Document(title or TITLE), notation or DEFAULT
+    document, notation = Document(title or TITLE), notation or DEFAULT_NOTATION
     state, first = options.pop("state", None), options.pop("step", None)
     first = whole("step", (state.step + 1 if state else 1) if first is None else first)
     if state is None and isinstance(optimizer, Optimizer):

@@ -31,13 +31,33 @@ def rows_for_model(
         TableError: for a missing column, or a cell of another kind.
     """
     table = table_of(data)
-    goal, nothing = model.goal, np.empty(0)
-    target = Target(goal.name, goal.task, "", nothing, nothing, goal.classes)
-    known, y = read_later_target(table, target)
+    known, y = targets_of(model, table)
     chosen = _chosen(len(known), rows, seed)
     values = {name: v[known[chosen]] for name, v in model.values_of(table).items()}
-    y = y[chosen]
-    return model.preprocessing.inputs(values), y if goal.classes else (y - goal.mean) / goal.scale
+    return model.preprocessing.inputs(values), y[chosen]
+
+
+def targets_of(
+    model: TableModel, table: Table, empty: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """The targets of a table as a model's networks learn them.
+
+    Args:
+        model: whose target the table has.
+        table: with its column.
+        empty: whether it may be that no row has one.
+
+    Returns:
+        The indices of the rows that have one, and their classes, or their numbers as they are
+        scaled in the training.
+
+    Raises:
+        TableError: if the column is not there, a class is unknown, or a cell is no number.
+    """
+    goal, nothing = model.goal, np.empty(0)
+    target = Target(goal.name, goal.task, "", nothing, nothing, goal.classes)
+    known, y = read_later_target(table, target, empty)
+    return known, y if goal.classes else (y - goal.mean) / goal.scale
 
 
 def rows_for_network(

@@ -13,11 +13,14 @@ from chainrule.checks import whole
 from chainrule.equations.boxes import Box, Figure, Fraction, Symbol, Words, row
 from chainrule.glass.document import Document
 from chainrule.glass.equating import Style
-from chainrule.glass.figures import DECIMALS, figure
+from chainrule.glass.figures import figure
+from chainrule.glass.notation import checked_notation
+from chainrule.glass.notation.base import DEFAULT_NOTATION
 from chainrule.glass.trace import trace
 from chainrule.glass.traced import Trace
-from chainrule.glass.walkthrough import FORMS, Walkthrough, solve
-from chainrule.tables.cells import is_missing, numbers
+from chainrule.glass.walkthrough import Walkthrough, solve
+from chainrule.tables.cells import is_missing
+from chainrule.tables.checking import targets_of
 from chainrule.tables.errors import TableError, counted, quoted
 from chainrule.tables.preprocessing import frame_of
 from chainrule.tables.reading import Table
@@ -31,8 +34,9 @@ LONGEST = 40  # characters of a cell or a name that are shown
 
 def explain(
     model: "TableModel", data: Any, number: int = 1, *, network: int = 1,
-    notation: str = "bracket", form: str = "matrix", derive: bool = False,
-    decimals: int = DECIMALS, largest: int = 6, parameters: np.ndarray | None = None,
+    notation: str = DEFAULT_NOTATION, form: str = Style.form, derive: bool = Style.derive,
+    decimals: int = Style.decimals, largest: int = Style.largest,
+    parameters: np.ndarray | None = None,
 ) -> Walkthrough:  # fmt: skip
     """A row of a table as a worked solution; see :meth:`TableModel.explain`.
 
@@ -45,18 +49,17 @@ def explain(
         parameters: those of another moment of the network's training.
     """
     table = table_of(data)
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= table.rows:
+    try:
+        number = whole("row", number, 1, table.rows)
+    except ValueError:
         raise TableError(
             f"row must be from 1 to {table.rows}, the rows of {quoted(table.file or 'the table')}, "
             f"not {number!r}"
-        )
-    if form not in FORMS:
-        raise TableError(f"form must be one of {', '.join(FORMS)}, not {form!r}")
+        ) from None
     try:
         network = whole("network", network, 1, len(model.networks))
-        style = Style(
-            form, derive, whole("decimals", decimals, 0, 12), whole("largest", largest, 1)
-        )
+        checked_notation(notation)
+        style = Style(form, derive, decimals, largest)
     except ValueError as error:
         raise TableError(str(error)) from None
     part = table.some(np.array([number - 1]))
@@ -92,28 +95,10 @@ def trace_rows(
 
 def _targets(model: "TableModel", table: Table) -> np.ndarray | None:
     """The targets as the network learns them, if the table has them all."""
-    goal = model.goal
-    cells = table.cells.get(goal.name)
-    if cells is None or is_missing(cells).any():
+    if model.goal.name not in table.cells:
         return None
-    if not goal.classes:
-        read = numbers(cells, table.delimiter)
-        if read.wrong.any():
-            raise TableError(f"the target {quoted(goal.name)} is not a number: {quoted(cells[0])}")
-        return (read.values - goal.mean) / goal.scale
-    read = numbers(cells, table.delimiter)
-    labels = []
-    for cell, value in zip(cells, read.values, strict=True):
-        same = [
-            k for k, c in enumerate(goal.classes) if c == (cell if isinstance(c, str) else value)
-        ]
-        if not same:
-            raise TableError(
-                f"{quoted(cell, LONGEST)} is none of the classes of {quoted(goal.name)}, "
-                "which the model knows"
-            )
-        labels.append(same[0])
-    return np.array(labels)
+    rows, targets = targets_of(model, table, empty=True)
+    return targets if len(rows) == table.rows else None
 
 
 class _LayerZero:

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checks import whole
 from chainrule.glass.document import Document
 from chainrule.glass.equating import Style
+from chainrule.glass.notation import checked_notation
+from chainrule.glass.notation.base import DEFAULT_NOTATION
 from chainrule.glass.time_travel import RecordedRun, open_recording
 from chainrule.glass.walkthrough import Walkthrough, solve
 from chainrule.tables.configuration import NAME, Configuration, read_configuration
@@ -62,7 +65,7 @@ def recorded_run(directory: str | os.PathLike[str], model: TableModel) -> Record
 
 def explain_step(
     directory: str | os.PathLike[str], model: TableModel, step: int, row: int | None = None,
-    table: Any = None, style: dict[str, Any] | None = None,
+    table: Any = None, notation: str = DEFAULT_NOTATION, **style: Any,
 ) -> Walkthrough:  # fmt: skip
     """A step of a run's training as a worked solution, or a row as the network was before it.
 
@@ -72,24 +75,30 @@ def explain_step(
         step: the number of the update, from 1.
         row: of the table, from 1; None for the batch of the step.
         table: that the row is from; by default the run's own.
-        style: ``notation``, ``form``, ``derive``, ``decimals``, ``largest``.
+        notation: as for a walkthrough.
+        style: likewise ``form``, ``derive``, ``decimals``, ``largest``.
 
     Raises:
-        TableError: for a step or a row that is not there.
+        TableError: for a step or a row that is not there, or what cannot be shown so.
     """
-    style = {"notation": "bracket", **(style or {})}
+    try:
+        checked_notation(notation)
+        chosen = Style(**style)
+    except ValueError as error:
+        raise TableError(str(error)) from None
     run = recorded_run(directory, model)
-    if not run.first <= step <= run.last:
-        raise TableError(f"step must be from {run.first} to {run.last}, not {step}")
+    try:
+        step = whole("step", step, run.first, run.last)
+    except ValueError:
+        raise TableError(f"step must be from {run.first} to {run.last}, not {step!r}") from None
     if row is not None:
         before: np.ndarray = run.network(step - 1).vector
-        found = explain(model, table or table_of_run(directory), row, parameters=before, **style)
+        read = table_of_run(directory) if table is None else table
+        found = explain(model, read, row, notation=notation, parameters=before, **style)
         title = f"{found.document.title}, before step {step}"
         return Walkthrough(Document(title, found.document.blocks), found.traces, found.notation)
     trace = run.at(step)
     trace.input_names = model.preprocessing.input_names()
-    notation = style.pop("notation")
     document = Document(f"Step {step} of {run.last}, in epoch {trace.epoch}")
-    options: dict[str, Any] = {"form": "matrix", "derive": False, "decimals": 6, "largest": 6}
-    solve(trace, notation, Style(**{**options, **style}), document)
+    solve(trace, notation, chosen, document)
     return Walkthrough(document, (trace,), notation)

@@ -98,8 +98,15 @@ def read_target(table: Table, name: str, task: str = "auto") -> Target:
     return Target(name, chosen, detail, rows, labels, classes, read.style)
 
 
-def read_later_target(table: Table, target: Target) -> tuple[np.ndarray, np.ndarray]:
+def read_later_target(
+    table: Table, target: Target, empty: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """The target's values in another table.
+
+    Args:
+        table: that has the column.
+        target: as it was read in the table of the training.
+        empty: whether it may be that no row has one.
 
     Returns:
         The indices of the rows that have one, and the values as :class:`Target` has them.
@@ -120,7 +127,7 @@ def read_later_target(table: Table, target: Target) -> tuple[np.ndarray, np.ndar
         check_finite(target.name, cells, table.lines, read.values)
         rows = np.flatnonzero(~read.missing)
         found = read.values[rows].tolist()
-    if rows.size == 0:
+    if rows.size == 0 and not empty:
         raise TableError(f"the target {quoted(target.name)} has no values in {quoted(table.file)}")
     if not target.classes:
         return rows, np.array(found, np.float64)

@@ -332,6 +332,8 @@ class Notation(ABC):
         return self.number(*split_name(symbol))
 
 
+#: The notation of whoever asks for none.
+DEFAULT_NOTATION = "bracket"
 #: The notations by name.
 NOTATIONS: dict[str, type[Notation]] = {}
 
