@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skops.io
+from sklearn.neural_network import MLPClassifier
 
 import chainrule as cr
 from chainrule.cli.main import run
@@ -107,6 +109,22 @@ def test_a_network_on_random_data_that_are_told(capsys):
     assert "right: all 17 elements" in said
 
 
+def test_endings_count_in_any_case(capsys):
+    network()
+    Path("net.safetensors").rename("NET.SafeTensors")
+    Path("A.TOML").write_text(Path(WALKTHROUGH).read_text())
+    for name in ("NET.SafeTensors", "A.TOML"):
+        assert checked(capsys, name)["ok"]
+
+
+def test_a_network_of_scikit_learn(capsys):
+    fitted = MLPClassifier((3,), "tanh", solver="lbfgs", random_state=1).fit(np.eye(2), [0, 1])
+    skops.io.dump(fitted, "mlp.skops")
+    found = checked(capsys, "mlp.skops", "--rows", "4")
+    assert found["ok"]
+    assert found["about"] == "random data: 4 rows of seed 0"
+
+
 def test_a_network_on_a_table_of_numbers(capsys):
     network()
     rows = ["a,b,y,z", "1,2,0.5,1.5", "-1,0.25,2,3", "0,1,1e-3,2"]
@@ -149,6 +167,8 @@ REFUSED = {
     "a directory": (["folder.toml"], "there is no file 'folder.toml/model.chainrule'"),
     "bad problem": (["bad.toml"], "'bad.toml', line 1: a problem has no 'a'; it can have"),
     "problem and table": ([WALKTHROUGH, "t.csv"], "a problem has its own data: give no table"),
+    "problem and rows": ([WALKTHROUGH, "--rows", "3"], "a problem has its own data, all of"),
+    "problem and seed": ([WALKTHROUGH, "--seed", "0"], "is used: give no --seed"),
     "no network": (["no.safetensors"], "there is no file 'no.safetensors'"),
     "bad network": (["bad.safetensors"], "is not a network file"),
     "no loss": (["loss.safetensors"], "the network has no loss, so there is nothing to diff"),

@@ -84,6 +84,38 @@ def test_where_a_number_comes_from_and_what_it_changes(folder, capsys):
     assert "changes in" in out
 
 
+@pytest.mark.parametrize(
+    ("options", "begins"), [(["--why", "dW1[0,1]"], "dW1[0,1] = x[0,0]"), (["--json"], '{"schema"')]
+)
+def test_an_answer_is_written_where_it_is_asked_for(options, begins, folder, capsys):
+    arguments = ["problem.toml", "--iterations", "1", *options]
+    assert run(["explain", *arguments]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(begins)
+    assert run(["explain", *arguments, "--out", "answer.html"]) == 0
+    assert capsys.readouterr() == ("", "written to answer.html\n")
+    assert Path("answer.html").read_text() == printed
+
+
+def test_a_pdf_without_a_name_of_its_own_takes_the_place_of_another_pdf_alone(folder, capsys):
+    assert run(["explain", "problem.toml", "--format", "pdf"]) == 0
+    assert run(["explain", "problem.toml", "--format", "pdf", "--notation", "theta"]) == 0
+    capsys.readouterr()
+    Path("problem.pdf").write_text("mine")
+    line = refused(["explain", "problem.toml", "--format", "pdf"], folder, capsys)
+    assert "'problem.pdf' is there already and is no PDF: say where by --out" in line
+    assert Path("problem.pdf").read_text() == "mine"
+
+
+def test_endings_count_in_any_case(folder, capsys):
+    inputs = ["--inputs", "1, 0"]
+    names = {"problem.toml": [], "net.safetensors": inputs, "mlp.skops": inputs}
+    for name, options in names.items():
+        stem, _, ending = name.partition(".")
+        Path(name).rename(f"{stem}.{ending.upper()}")
+        assert run(["explain", f"{stem}.{ending.upper()}", *options]) == 0
+
+
 def test_json_is_the_documented_trace(folder, capsys):
     assert run(["explain", "problem.toml", "--json", "--iterations", "1"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -170,6 +202,7 @@ def test_a_fitted_one_can_be_given_as_it_is():
 
 # ------------------------------------------------------------------ what is refused
 
+# fmt: off
 REFUSED = {
     "nothing": ([], "missing argument 'MODEL_OR_PROBLEM'"),
     "no file": (["nowhere"], "there is no file 'nowhere'"),
@@ -202,12 +235,28 @@ REFUSED = {
     "ending": (["problem.toml", "--out", "a.docx"], "'a.docx' ends in none of .txt, .md"),
     "iterations": (["problem.toml", "--iterations", "0"], "iterations must be"),
     "decimals": (["problem.toml", "--decimals", "-1"], "decimals must be"),
+    "form of a step": (["runs/recorded", "--step", "2", "--form", "foo"], "form must be one of"),
+    "decimals of a step": (["runs/recorded", "--step", "2", "--decimals", "-3"], "decimals must"),
+    "largest of a step": (["runs/recorded", "--step", "2", "--largest", "0"], "largest must be a"),
+    "notation of a step": (["runs/recorded", "--step", "2", "--notation", "x"], "notation must be"),
+    "network of a step": (["runs/recorded", "--step", "2", "--network", "2"], "of a single netw"),
+    "network of a problem": (["problem.toml", "--network", "1"], "--network is not for a problem"),
+    "iterations of a network": (
+        ["net.safetensors", "--inputs", "1,2", "--iterations", "0"], "iterations must be a whole"
+    ),
+    "two answers": (["problem.toml", "--json", "--why", "loss"], "--json prints the whole step"),
+    "format of an answer": (
+        ["problem.toml", "--why", "loss", "--format", "html"], "--format is for a worked solution"
+    ),
+    "style of an answer": (["problem.toml", "--json", "--derive"], "--derive is for a worked solu"),
+    "no skops": (["odd.skops", "--inputs", "1"], "'odd.skops' is no file of skops, or damaged"),
     "no such number": (["problem.toml", "--why", "dW1[9,9]"], "there is no dW1[9,9]"),
     "no such value": (["problem.toml", "--why", "dW9[0,0]"], "the trace holds no 'dW9'"),
     "influence": (["problem.toml", "--influence", "z1[0,0]"], "asked of a parameter or an input"),
     "onto itself": (["problem.toml", "--out", "problem.toml", "--format", "text"], "is read"),
     "into nowhere": (["problem.toml", "--out", "no/a.md"], "'no/a.md' cannot be written"),
 }
+# fmt: on
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -215,6 +264,7 @@ def test_what_cannot_be_explained_gets_one_line(case, folder, capsys):
     arguments, expected = REFUSED[case]
     Path("bad.toml").write_text("loss = [\n")
     Path("odd.safetensors").write_bytes(b"odd")
+    Path("odd.skops").write_bytes(b"odd")
     Path("t.csv").write_text("a,b\n1,2\n")
     Path("empty").mkdir()
     assert expected in refused(["explain", *arguments], folder, capsys)

@@ -246,9 +246,9 @@ def test_a_trace_is_a_step_that_ran():
     t = cr.trace(two_layers(), ROWS, TARGETS, optimizer=DESCENT)
     right = cr.walkthrough(two_layers(), ROWS, TARGETS, optimizer=DESCENT)
     assert cr.walkthrough(t).text() == right.text()
-    for given in ({"optimizer": DESCENT}, {"iterations": 5}, {"fused": False}):
+    for options in ({"optimizer": DESCENT}, {"iterations": 5}, {"fused": False}):
         with pytest.raises(ValueError, match="a trace is a step of its own"):
-            cr.walkthrough(t, **given)
+            cr.walkthrough(t, **options)
 
 
 def test_a_problem_with_many_iterations_is_worked_out():

@@ -307,7 +307,27 @@ TAMPERED = {
     "shuffled by text": (lambda p: of_settings(p, shuffle="x"), "shuffle is 'x'"),
     "batches of nothing": (lambda p: of_settings(p, batch_rows=0), "batch_rows must be"),
     "batches of more than all": (lambda p: of_settings(p, batch_rows=38), "batch_rows must be"),
-    "smoothed too much": (lambda p: of_settings(p, label_smoothing=2), "label_smoothing must be"),
+    "smoothed too much": (lambda p: of_settings(p, label_smoothing=2), "label_smoothing is 2"),
+    "smoothed by text": (lambda p: of_settings(p, label_smoothing="x"), "label_smoothing is 'x'"),
+    "smoothed by nothing": (
+        lambda p: of_settings(p, label_smoothing=None), "label_smoothing is None"
+    ),
+    "weights of a number": (lambda p: of_settings(p, class_weight=5), "class_weight is 5"),
+    "weights of texts": (lambda p: of_settings(p, class_weight=[[0, "x"]]), "class_weight is {"),
+    "a checksum of numbers": (lambda p: changed(p, check=5), "its checksum is 5"),
+    "data of a number": (lambda p: changed(p, data=5), "no readable recording"),
+    "no data": (lambda p: changed(p, data={}), "no readable recording"),
+    "epochs without end": (lambda p: changed(p, epoch=10**30), "epoch must be a whole number"),
+    "steps without end": (lambda p: changed(p, steps=10**30), "steps must be a whole number"),
+    "a history of a number": (lambda p: changed(p, history=5), "no readable recording"),
+    "a history of nothing known": (lambda p: changed(p, history=["x"]), "no readable recording"),
+    "columns of several lengths": (
+        lambda p: rewritten(
+            p, load_file(p) | {"history/more": np.zeros(99)},
+            training=json.dumps(json.loads(texts(p)["training"]) | {"history": ["loss", "more"]}),
+        ),
+        "have several lengths",
+    ),
     "fewer than no steps": (lambda p: changed(p, steps=-1), "steps must be"),
     "fewer steps than snapshots": (
         lambda p: with_tensor(p, recordings.STEPS, lambda v: v + 99), "not of its steps"
@@ -332,6 +352,26 @@ def test_a_file_written_again_with_its_own_texts_is_opened(path):
     changed(path)
     of_regime(path)
     assert len(cr.open_recording(path, X, Y)) == 15
+
+
+NO_FINGERPRINT = {
+    "a number": 5, "nothing in it": {}, "nothing": None, "a list": [1, 2, 3],
+    "rows of text": {"rows": "x", "dtype": "float32", "digest": "x"},
+    "a type of a number": {"rows": 37, "dtype": 5, "digest": "x"},
+    "a digest of nothing": {"rows": 37, "dtype": "float32", "digest": None},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [(name, case) for name in ("X", "y", "sample_weight") for case in NO_FINGERPRINT
+     if (name, case) != ("sample_weight", "nothing")],  # there need be none
+)  # fmt: skip
+def test_what_a_file_knows_of_the_data_is_checked(name, case, path):
+    data = json.loads(texts(path)["training"])["data"]
+    changed(path, data=data | {name: NO_FINGERPRINT[case]})
+    with pytest.raises(ValueError, match=f"(is no fingerprint|the rows of {name} must be)"):
+        cr.open_recording(path, X, Y)
 
 
 @pytest.mark.parametrize("case", TAMPERED)

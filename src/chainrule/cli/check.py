@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from chainrule.glass.triple import TripleCheck
     from chainrule.glass.verdicts import Diagnosis
 
-PROBLEM = ".toml"
+ROWS = 16  # that are used, if nothing is said
 WRONG = 1  # the exit code for a gradient or a claim that is not right
 
 EPILOG = """
@@ -31,8 +31,8 @@ def check(
         str,
         typer.Argument(
             metavar="MODEL_OR_PROBLEM",
-            help="A problem's .toml, a network's .safetensors, a model's file, or the directory of "
-            "a run.",
+            help="A problem's .toml, a network's .safetensors or scikit-learn's .skops, a model's "
+            "file, or the directory of a run.",
             show_default=False,
         ),
     ],
@@ -53,8 +53,18 @@ def check(
             show_default=False,
         ),
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, help="At most so many rows are used.")] = 16,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn: rows, or random data.")] = 0,
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="At most so many rows are used; by default 16.", show_default=False
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Of what is drawn, rows or random data; by default 0.", show_default=False
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
 ) -> None:
     """Check the gradients of backpropagation against central differences and JAX.
@@ -80,22 +90,28 @@ def check(
 
 
 def _checked(
-    what: str, file: str | None, data: str | None, rows: int, seed: int
+    what: str, file: str | None, data: str | None, rows: int | None, seed: int | None
 ) -> tuple[dict[str, "TripleCheck"], "Diagnosis | None", str]:
     """The check of each network by its name, what is said of claims, and of which data."""
+    from chainrule.export.loading import kind_of
     from chainrule.glass.triple import triple_check
 
-    if Path(what).suffix == PROBLEM and not Path(what).is_dir():
+    if kind_of(what) == "problem":
         from chainrule.glass.diagnosis import diagnose
         from chainrule.glass.problem_files import read_problem
 
         if file or data:
             raise ValueError("a problem has its own data: give no table beside it")
+        for name, value in (("--rows", rows), ("--seed", seed)):
+            if value is not None:
+                raise ValueError(
+                    f"a problem has its own data, all of which is used: give no {name}"
+                )
         problem = read_problem(what)
         found = triple_check(problem.network, problem.x, problem.y)
         diagnosis = diagnose(problem) if problem.claims else None
         return {"": found}, diagnosis, problem.title or Path(what).name
-    networks, X, y, about = _networks(what, file, data, rows, seed)
+    networks, X, y, about = _networks(what, file, data, rows or ROWS, seed or 0)
     return {name: triple_check(net, X, y) for name, net in networks.items()}, None, about
 
 

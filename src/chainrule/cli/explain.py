@@ -1,6 +1,7 @@
 """``chainrule explain``: a step as a worked solution, and where a number comes from."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from chainrule.tables.errors import TableError, quoted
 if TYPE_CHECKING:
     from chainrule.glass.walkthrough import Walkthrough
 
-FORMATS = {"text": ".txt", "markdown": ".md", "html": ".html", "latex": ".tex", "pdf": ".pdf"}
+PDF = b"%PDF"  # as each begins
 
 EPILOG = """
 Examples:
@@ -77,7 +78,12 @@ def explain(
             show_default=False,
         ),
     ] = None,
-    network: Annotated[int, typer.Option(help="Of an ensemble: which network.")] = 1,
+    network: Annotated[
+        int | None,
+        typer.Option(
+            help="Of an ensemble: which network; by default the first.", show_default=False
+        ),
+    ] = None,
     notation: Annotated[
         str | None,
         typer.Option(
@@ -85,7 +91,10 @@ def explain(
             show_default=False,
         ),
     ] = None,
-    form: Annotated[str, typer.Option(help="matrix, scalar or both.")] = "matrix",
+    form: Annotated[
+        str | None,
+        typer.Option(help="matrix, scalar or both; by default matrix.", show_default=False),
+    ] = None,
     derive: Annotated[bool, typer.Option("--derive", help="Derive each rule before its use.")] = (
         False
     ),
@@ -93,10 +102,17 @@ def explain(
         int | None, typer.Option(help="How many steps; by default the problem's, or 1.",
                                  show_default=False),
     ] = None,
-    decimals: Annotated[int, typer.Option(help="Decimals that are shown.")] = 6,
+    decimals: Annotated[
+        int | None,
+        typer.Option(help="Decimals that are shown; by default 6.", show_default=False),
+    ] = None,
     largest: Annotated[
-        int, typer.Option(help="Rows and columns of a matrix that is shown number by number.")
-    ] = 6,
+        int | None,
+        typer.Option(
+            help="Rows and columns of a matrix that is shown number by number; by default 6.",
+            show_default=False,
+        ),
+    ] = None,
     why: Annotated[
         list[str] | None,
         typer.Option(
@@ -121,7 +137,7 @@ def explain(
     out: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Where to write; by default standard output, and for a "
-                     "PDF a file beside it.", show_default=False),
+                     "PDF a file of the model's name in this directory.", show_default=False),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print every number of the step as JSON instead.")
@@ -132,26 +148,33 @@ def explain(
     The equations are those of the instructions that ran, with their numbers,
     in the notation of the lecture texts.
     """
-    form_of_file = _format(format, out)
+    options: dict[str, Any] = {
+        "notation": notation, "form": form, "derive": derive or None, "decimals": decimals,
+        "largest": largest,
+    }  # fmt: skip
+    style = {name: value for name, value in options.items() if value is not None}
+    others = {"--json": json, "--why": why, "--influence": influence}
+    instead = [name for name, given in others.items() if given]
+    if instead:
+        _check_alone(instead, [*style, *(["format"] if format is not None else [])])
+    shown = "json" if json else "text"
+    form_of_file = shown if instead else _format(format, out)
     place = _place(out, form_of_file, what)
     if place is not None:
         check_file_place(place, *filter(None, (what, file)))
-    style = {"form": form, "derive": derive, "decimals": decimals, "largest": largest}
     try:
         found = _found(
-            what, file, style | {"notation": notation}, iterations,
+            what, file, style, iterations,
             row=row, step=step, inputs=inputs, target=target, rate=rate, network=network,
         )  # fmt: skip
-        if why or influence:
-            answers = [str(found.traces[0].why(name).tree()) for name in why or ()]
-            answers += [str(found.traces[0].influence(name)) for name in influence or ()]
-            typer.echo("\n\n".join(_shown(answer) for answer in answers))
-            return
         if json:
             traces = [trace.to_dict() for trace in found.traces]
-            typer.echo(as_json(traces[0] if len(traces) == 1 else traces))
-            return
-        _write(found, form_of_file, place)
+            content: str | bytes = as_json(traces[0] if len(traces) == 1 else traces)
+        elif instead:
+            content = _answers(found, why or (), influence or ())
+        else:
+            content = getattr(found, form_of_file)()
+        _write(content, form_of_file, place)
     except KeyError as error:
         raise typer.Exit(complain(str(error.args[0]))) from None
     except ValueError as error:
@@ -160,40 +183,72 @@ def explain(
         raise typer.Exit(complain(str(error))) from None
 
 
+def _check_alone(instead: list[str], others: list[str]) -> None:
+    """What is shown in place of a solution takes nothing of how one is shown."""
+    first, *more = instead
+    if first == "--json" and more:
+        raise TableError(f"--json prints the whole step, and {more[0]} a part: give one of them")
+    if others:
+        raise TableError(f"--{others[0]} is for a worked solution, and not for {first}")
+
+
+def _answers(found: "Walkthrough", why: Iterable[str], influence: Iterable[str]) -> str:
+    step = found.traces[0]
+    answers = [str(step.why(name).tree()) for name in why]
+    return "\n\n".join([*answers, *(str(step.influence(name)) for name in influence)])
+
+
 def _format(given: str | None, out: str | None) -> str:
+    from chainrule.glass.walkthrough import FORMATS
+
     if given is not None:
-        if given not in FORMATS:
-            raise TableError(f"unknown format {quoted(given)}; there are {', '.join(FORMATS)}")
+        known = list(FORMATS.values())
+        if given not in known:
+            raise TableError(f"unknown format {quoted(given)}; there are {', '.join(known)}")
         return given
     if out is None:
         return "text"
     ending = Path(out).suffix.lower()
-    for name, known in FORMATS.items():
-        if ending == known:
-            return name
-    raise TableError(
-        f"{quoted(out, 80)} ends in none of {', '.join(FORMATS.values())}: say the --format"
-    )
+    if ending not in FORMATS:
+        raise TableError(
+            f"{quoted(out, 80)} ends in none of {', '.join(FORMATS)}: say the --format"
+        )
+    return FORMATS[ending]
 
 
 def _place(out: str | None, form: str, what: str) -> str | None:
     """Where to write; None for standard output, which no PDF goes to."""
-    if out is None and form == "pdf":
-        return f"{Path(os.path.normpath(what)).stem}.pdf"
-    return out
+    if out is not None or form != "pdf":
+        return out
+    place = f"{Path(os.path.abspath(what)).stem}.pdf"
+    if os.path.isfile(place) and not _begins(place, PDF):
+        raise TableError(f"{quoted(place, 80)} is there already and is no PDF: say where by --out")
+    return place
+
+
+def _begins(place: str, signature: bytes) -> bool:
+    try:
+        with open(place, "rb") as file:
+            return file.read(len(signature)) == signature
+    except OSError:
+        return False
 
 
 def _found(
     what: str, file: str | None, style: dict[str, Any], iterations: int | None, **options: Any
 ) -> "Walkthrough":
     """The walkthrough of what was named, whatever it is."""
-    kind = _kind(what)
+    from chainrule.export.loading import kind_of
+
+    if not os.path.exists(what):
+        raise TableError(f"there is no file {quoted(what, 80)}")
+    kind = kind_of(what)
     allowed = {
         "problem": (), "network": ("inputs", "target", "rate"),
         "sklearn": ("inputs", "target", "rate"), "model": ("row", "step", "network"),
     }[kind]  # fmt: skip
     for name, value in options.items():
-        if value is not None and name not in allowed and (name, value) != ("network", 1):
+        if value is not None and name not in allowed:
             raise TableError(f"--{name} is not for {NAMES[kind]}: {USES[name]}")
     if file is not None and kind != "model":
         raise TableError(f"{NAMES[kind]} takes no table beside it")
@@ -203,7 +258,7 @@ def _found(
         return _problem(what, style, iterations)
     if kind == "model":
         return _model(what, file, style, options["row"], options["step"], options["network"])
-    return _network(what, kind, style, iterations or 1, options)
+    return _network(what, style, iterations, options)
 
 
 NAMES = {
@@ -217,15 +272,6 @@ USES = {
 }  # fmt: skip
 
 
-def _kind(what: str) -> str:
-    if not os.path.exists(what):
-        raise TableError(f"there is no file {quoted(what, 80)}")
-    if os.path.isdir(what):
-        return "model"
-    kinds = {".toml": "problem", ".safetensors": "network", ".skops": "sklearn"}
-    return kinds.get(Path(what).suffix.lower(), "model")
-
-
 def _problem(what: str, style: dict[str, Any], iterations: int | None) -> "Walkthrough":
     from chainrule.glass.problem_files import read_problem
     from chainrule.glass.walkthrough import walkthrough
@@ -237,32 +283,36 @@ def _problem(what: str, style: dict[str, Any], iterations: int | None) -> "Walkt
 
 def _model(
     what: str, file: str | None, style: dict[str, Any], row: int | None, step: int | None,
-    network: int,
+    network: int | None,
 ) -> "Walkthrough":  # fmt: skip
     from chainrule.tables.files import load_model
     from chainrule.tables.runs import explain_step, table_of_run
 
-    style["notation"] = style["notation"] or "bracket"
+    if step is not None and network is not None:
+        raise TableError("--network is not for a step: a recorded training is of a single network")
     model = load_model(what)
     if step is not None:
         if file is not None and row is None:
             raise TableError("a step is one of the run's own table: give no other")
-        return explain_step(what, model, step, row, file, style)
+        return explain_step(what, model, step, row, file, **style)
     if row is None:
         raise TableError("say which --row of the table, or which --step of the training")
-    return model.explain(file or table_of_run(what), row, network=network, **style)
+    chosen = 1 if network is None else network
+    return model.explain(file or table_of_run(what), row, network=chosen, **style)
 
 
 def _network(
-    what: str, kind: str, style: dict[str, Any], iterations: int, options: dict[str, Any]
+    what: str, style: dict[str, Any], iterations: int | None, options: dict[str, Any]
 ) -> "Walkthrough":
+    from chainrule.export.loading import load_any
     from chainrule.glass.walkthrough import walkthrough
+    from chainrule.network import Network
     from chainrule.optimizers import GradientDescent
 
-    network = _loaded(what, kind)
+    network = load_any(what)
+    assert isinstance(network, Network)
     if options["inputs"] is None:
         raise TableError('say the --inputs of the network, such as "0.5, 1.0"')
-    style["notation"] = style["notation"] or "bracket"
     target, rate = options["target"], options["rate"]
     return walkthrough(
         network, _numbers("--inputs", options["inputs"]),
@@ -270,23 +320,6 @@ def _network(
         optimizer=None if rate is None else GradientDescent(rate), iterations=iterations,
         title=Path(what).name, **style,
     )  # fmt: skip
-
-
-def _loaded(what: str, kind: str) -> Any:
-    from chainrule.network import Network
-    from chainrule.storage.networks import load
-
-    try:
-        if kind == "network":
-            return load(what)
-        import skops.io
-
-        foreign = skops.io.get_untrusted_types(file=what)
-        if foreign:
-            raise TableError(f"{quoted(what, 80)} holds more than a network: {foreign[0]}")
-        return Network.from_sklearn(skops.io.load(what))
-    except OSError as error:
-        raise TableError(f"{quoted(what, 80)} cannot be read: {error.strerror or error}") from None
 
 
 def _numbers(option: str, words: str) -> list[float]:
@@ -306,13 +339,14 @@ def _targets(network: Any, words: str) -> list[Any]:
     return found if network.outputs == 1 else [found]
 
 
-def _write(found: "Walkthrough", form: str, place: str | None) -> None:
+def _write(content: str | bytes, form: str, place: str | None) -> None:
     from chainrule.storage.networks import write_whole
 
-    content = getattr(found, form)()
     if place is None:
-        typer.echo(_shown(content) if form == "text" else content)
+        typer.echo(_shown(str(content)) if form == "text" else content)
         return
+    if isinstance(content, str) and not content.endswith("\n"):
+        content += "\n"
     try:
         write_whole(Path(place), content if isinstance(content, bytes) else content.encode())
     except OSError as error:

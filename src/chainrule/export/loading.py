@@ -1,34 +1,64 @@
 """What can be exported: from wherever it was saved, or given to an export."""
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from chainrule.network import Network
 from chainrule.storage.networks import load
 from chainrule.tables.errors import TableError, quoted
-from chainrule.tables.files import load_model
+from chainrule.tables.files import check_skops, load_model
 from chainrule.tables.model import TableModel
 
-NETWORK = ".safetensors"
+#: What a file is, by its ending in any case; a directory, or a file of another one, is a model.
+KINDS = {".toml": "problem", ".safetensors": "network", ".skops": "sklearn"}
+#: What skops may raise for a file that it did not write, beside what says that there is none.
+UNREADABLE = (zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError)
+
+
+def kind_of(path: str | os.PathLike[str]) -> str:
+    """What stands in a place: ``problem``, ``network``, ``sklearn`` or ``model``.
+
+    >>> kind_of("net.safetensors"), kind_of("A.TOML"), kind_of("model.chainrule")
+    ('network', 'problem', 'model')
+    """
+    place = Path(path)
+    return "model" if place.is_dir() else KINDS.get(place.suffix.lower(), "model")
 
 
 def load_any(path: str | os.PathLike[str]) -> TableModel | Network:
-    """A table's model, of its file or of a run's directory; or a network.
+    """A table's model, of its file or of a run's directory; or a network, also scikit-learn's.
 
     Raises:
         TableError: if there is none, or it cannot be read.
     """
-    if Path(path).suffix != NETWORK or Path(path).is_dir():
+    kind = kind_of(path)
+    if kind not in ("network", "sklearn"):
         return load_model(path)
     try:
-        return load(path)
+        return load(path) if kind == "network" else _of_sklearn(path)
     except FileNotFoundError:
         raise TableError(f"there is no file {quoted(path, 80)}") from None
     except OSError as error:
         raise TableError(f"{quoted(path, 80)} cannot be read: {error.strerror or error}") from None
     except ValueError as error:
         raise TableError(str(error)) from None
+
+
+def _of_sklearn(path: str | os.PathLike[str]) -> Network:
+    """The network of a fitted estimator, of a file that can make nothing else."""
+    check_skops()
+    import skops.io
+
+    try:
+        foreign = skops.io.get_untrusted_types(file=path)
+        found = None if foreign else skops.io.load(path)
+    except UNREADABLE:
+        raise TableError(f"{quoted(path, 80)} is no file of skops, or damaged") from None
+    if foreign:
+        raise TableError(f"{quoted(path, 80)} holds more than a network: {quoted(foreign[0], 80)}")
+    return Network.from_sklearn(found)
 
 
 def check_request(export: str, model: Any, place: Any, table: Any) -> None:

@@ -25,6 +25,8 @@ from chainrule.training.history import History
 HISTORY, STEPS = "history/", "snapshots/steps"
 PARAMETERS, STATES = "snapshots/parameters", "snapshots/states"
 
+MOST = 2**53  # epochs, steps and rows: what JSON holds in any program
+
 #: Parameters and state of the optimizer after a step.
 Snapshot = tuple[np.ndarray, np.ndarray]
 
@@ -172,6 +174,13 @@ def _settings(plain: Mapping[str, Any], network: Network) -> Settings:
     weights, share = plain["class_weight"], plain["validation_share"]
     if isinstance(weights, list):
         weights = dict(weights)
+    elif weights is not None and not isinstance(weights, str):
+        raise ValueError(f"class_weight is {weights!r}")
+    if isinstance(weights, dict) and not all(map(real_number, weights.values())):
+        raise ValueError(f"class_weight is {weights!r}")
+    smoothing = plain["label_smoothing"]
+    if not real_number(smoothing) or not 0 <= smoothing < 1:
+        raise ValueError(f"label_smoothing is {smoothing!r}")
     if not isinstance(plain["shuffle"], bool):
         raise ValueError(f"shuffle is {plain['shuffle']!r}")
     if share is not None and not real_number(share):
@@ -179,9 +188,10 @@ def _settings(plain: Mapping[str, Any], network: Network) -> Settings:
     return Settings(
         optimizer=optimizers.from_dict(plain["optimizer"]),
         regime=regime_data.from_dict(plain["regime"], network),
-        batch_rows=whole("batch_rows", plain["batch_rows"]), seed=checked_seed(plain["seed"]),
-        shuffle=plain["shuffle"], class_weight=weights, label_smoothing=plain["label_smoothing"],
-        validation_share=share, horizon=whole("horizon", plain["horizon"], 0),
+        batch_rows=whole("batch_rows", plain["batch_rows"], 1, MOST),
+        seed=checked_seed(plain["seed"]), shuffle=plain["shuffle"], class_weight=weights,
+        label_smoothing=smoothing, validation_share=share,
+        horizon=whole("horizon", plain["horizon"], 0, MOST),
     )  # fmt: skip
 
 
@@ -192,7 +202,9 @@ def _recording(content: Content) -> Recording:
         name: check_vector(f"the history of {name}", arrays[HISTORY + name], "float64").tolist()
         for name in plain["history"]
     }
-    first, steps = whole("step", plain["step"], 0), whole("steps", plain["steps"], 0)
+    if len({len(values) for values in columns.values()}) > 1:
+        raise ValueError("the columns of its history have several lengths")
+    first, steps = (whole(name, plain[name], 0, MOST) for name in ("step", "steps"))
     numbers, parameters, states = arrays[STEPS], arrays[PARAMETERS], arrays[STATES]
     if numbers.ndim != 1 or numbers.dtype != np.int64:
         raise ValueError("the numbers of its steps are no whole numbers")
@@ -205,9 +217,24 @@ def _recording(content: Content) -> Recording:
     known = [int(number) for number in numbers]
     if known[:1] != [first] or known != sorted(set(known)) or known[-1] > first + steps:
         raise ValueError("its snapshots are not of its steps")
-    data = {name: plain["data"][name] for name in ("X", "y", "sample_weight")}
+    check = plain["check"]
+    if check is not None and not isinstance(check, str):
+        raise ValueError(f"its checksum is {check!r}")
+    data = {name: _known(name, plain["data"][name]) for name in ("X", "y", "sample_weight")}
     return Recording(
-        network, settings, data, whole("epoch", plain["epoch"], 0), first, steps,
+        network, settings, data, whole("epoch", plain["epoch"], 0, MOST), first, steps,
         History(columns), dict(zip(known, zip(parameters, states, strict=True), strict=True)),
-        plain["check"],
+        check,
     )  # fmt: skip
+
+
+def _known(name: str, plain: Any) -> dict[str, Any] | None:
+    """A fingerprint: of weights there need be none."""
+    if plain is None and name == "sample_weight":
+        return None
+    if not isinstance(plain, dict) or set(plain) != {"rows", "dtype", "digest"}:
+        raise ValueError(f"what it knows of {name} is no fingerprint")
+    whole(f"the rows of {name}", plain["rows"], 1, MOST)
+    if not all(isinstance(plain[key], str) for key in ("dtype", "digest")):
+        raise ValueError(f"what it knows of {name} is no fingerprint")
+    return plain
