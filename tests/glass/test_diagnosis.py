@@ -247,12 +247,82 @@ REFUSED = {
 }
 
 
+def test_what_is_no_problem_is_refused():
+    net = cr.Network([cr.Dense(1)], "mse", inputs=1)
+    with pytest.raises(ValueError, match=r"must be a Problem, not Network: cr.Problem.* makes one"):
+        cr.diagnose(net, {"loss": 1})
+    with pytest.raises(ValueError, match=r"^problem must be a Problem, not str$"):
+        cr.diagnose("net", {"loss": 1})
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_claims_that_are_none_are_refused(case):
     claims, words = REFUSED[case]
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         cr.diagnose(figure_5(), claims)
     assert words in str(caught.value)
+
+
+# ------------------------------------------------------------------ the letters of a page
+
+
+def in_signals(loss="mse", **options):
+    """Two examples through two layers, in the letters of 002."""
+    net = cr.Network([cr.Dense(2, "logistic"), cr.Dense(1, "logistic")], loss, inputs=2, seed=3)
+    return cr.Problem(net, [[0.3, -0.2], [0.7, 0.4]], [[0.2], [0.9]], notation="signal", **options)
+
+
+LETTERS = {
+    "S2[1,0]": ("delta2", (1, 0), -1), "S1[0,1]": ("delta1", (0, 1), -1),
+    "v1[0,1]": ("z1", (0, 1), 1), "y2[0,0]": ("a2", (0, 0), 1), "w0[1,0]": ("W1", (1, 0), 1),
+    "w1[0,0]": ("W2", (0, 0), 1), "w1.new[0,0]": ("W2.new", (0, 0), 1), "E": ("loss", (), 2),
+    "delta2[1,0]": ("delta2", (1, 0), 1), "W1[1,0]": ("W1", (1, 0), 1), "b2[0]": ("b2", (0,), 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LETTERS)
+def test_the_letters_of_signals_are_understood_with_their_signs(name):
+    path, index, factor = LETTERS[name]
+    number = factor * float(right(in_signals())[path][index])
+    found = cr.diagnose(in_signals(), {name: number})
+    assert found
+    assert found[name].number == pytest.approx(number, rel=1e-12)
+    if found[name].by_differences is not None:
+        assert found[name].by_differences == pytest.approx(number, rel=1e-6)
+    if factor < 0:
+        turned = cr.diagnose(in_signals(), {name: -number})
+        assert "sign of y − ŷ" in [e.mistake.name for e in turned[name].explanations]
+
+
+def test_the_loss_of_signals_is_the_sum_that_the_program_has_where_it_has_one():
+    loss = float(right(in_signals("rss"))["loss"])
+    assert cr.diagnose(in_signals("rss"), {"E": loss})
+
+
+@pytest.mark.parametrize("name", ["S3[0,0]", "S0[0,0]", "w2[0,0]", "q1[0,0]", "S[0,0]"])
+def test_a_letter_of_no_layer_is_nothing_that_is_computed(name):
+    with pytest.raises(ValueError, match="is nothing that this problem computes"):
+        in_signals(claims={name: 1.0})
+
+
+def test_the_letters_of_signals_are_those_of_its_problems_alone():
+    with pytest.raises(ValueError, match="is nothing that this problem computes"):
+        cr.diagnose(figure_5(), {"S3[0,0]": 1.0})
+
+
+def test_layers_with_names_that_are_words_are_told_as_layers():
+    layers = [cr.Dense(2, "logistic", name="everywhere"), cr.Dense(1, "logistic", name="layer 1"
+              .replace(" ", "_"))]  # fmt: skip
+    net = cr.Network([*layers[:1], cr.Scale(2.0), *layers[1:]], "mse", inputs=2, seed=3)
+    problem = cr.Problem(net, [[0.3, -0.2]], [[0.2]])
+    wrong = -cr.trace(problem.network, problem.x, problem.y)["everywhere.dW"][0, 0]
+    (found,) = [
+        e for e in cr.diagnose(problem, {"everywhere.dW[0,0]": wrong}).explanations
+        if e.mistake.name == "sign of the gradient"
+    ]  # fmt: skip
+    assert (found.layers, found.everywhere) == (("everywhere",), True)
+    assert found.name == "sign of the gradient in everywhere or everywhere"
+    assert found.places == ("everywhere", "everywhere")
 
 
 # ------------------------------------------------------------------ several claims, and words

@@ -9,7 +9,7 @@ from tests.glass.told_apart import check_right, examine_all, made_by_hand, told
 from tests.glass.wrong_by_hand import by_hand, drawn, names_of
 
 import chainrule as cr
-from chainrule.glass.diagnosis import EVERYWHERE, Examiner
+from chainrule.glass.diagnosis import Examiner
 from chainrule.glass.mistakes import MISTAKES, Mistake, register
 
 
@@ -41,7 +41,7 @@ def test_the_program_with_a_mistake_computes_what_the_wrong_formula_does(seed):
                     continue  # a logarithm of what is no probability any more
                 np.testing.assert_allclose(
                     ours, value, rtol=1e-9, atol=1e-11,
-                    err_msg=f"{outcome.mistake.name}, {outcome.place}, {outcome.variant}: {name}",
+                    err_msg=f"{outcome.mistake.name}, {outcome.layers}, {outcome.variant}: {name}",
                 )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_a_mistake_of_the_users_own_is_found_too():
 
 def test_everywhere_is_tried_beside_each_layer_alone():
     problem = drawn(np.random.default_rng(3))
-    places = [
-        o.place for o in Examiner(problem).outcomes if o.mistake.name == "activation forgotten"
-    ]
-    assert places == [*problem.network.paths, EVERYWHERE]
+    found = [o for o in Examiner(problem).outcomes if o.mistake.name == "activation forgotten"]
+    paths = problem.network.paths
+    assert [o.layers for o in found] == [*((path,) for path in paths), tuple(paths)]
+    assert [o.everywhere for o in found] == [*(False for _ in paths), True]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chainrule as cr
+from chainrule.glass import problem as problem_module
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "problems"
 
@@ -230,7 +231,17 @@ BAD = {
                    "line 4: rate cannot stand beside [optimizer]"),
     "optimizer": (("rate = 0.1", "optimizer = {name = 'nix'}"), "line 4: optimizer: unknown optim"),
     "no name": (("rate = 0.1", "optimizer = {rate = 1}"), "line 4: optimizer needs name"),
-    "its option": (("rate = 0.1", "optimizer = {name = 'adam', rate = 1}"), "unexpected keyword a"),
+    "its option": (("rate = 0.1", "optimizer = {name = 'adam', rate = 1}"),
+                   "line 4: optimizer: the optimizer 'adam' has no 'rate'; it can have learning_r"),
+    "its schedule": (
+        ("rate = 0.1", "optimizer = {name = 'adam', learning_rate = {schedule = 'cosine'}}"),
+        "line 4: optimizer: the schedule 'cosine' needs initial; it can have initial"),
+    "scheduled": (
+        ("rate = 0.1", "optimizer = {name = 'adam', "
+                       "learning_rate = {schedule = 'constant', initial = 0.1}}"),
+        "line 4: optimizer: learning_rate of a problem's optimizer must be a number, not Constant"),
+    "names": (('activation = "sigmoid"', 'name = "dense1"\nactivation = "sigmoid"'),
+              "line 15: name of layer 2: two layers have the name 'dense1'"),
 }  # fmt: skip
 
 
@@ -268,6 +279,17 @@ def test_a_damaged_file_is_read_or_told_in_one_sentence(place, removed, put, tmp
 def test_a_file_that_is_not_there_is_an_error_of_the_system(tmp_path):
     with pytest.raises(FileNotFoundError):
         cr.read_problem(tmp_path / "no.toml")
+
+
+def test_a_fault_that_is_of_no_key_is_told_of_the_file(tmp_path, monkeypatch):
+    """Of whatever two keys do together, none is accused."""
+
+    def fail(*_):
+        raise ValueError("it does not fit")
+
+    monkeypatch.setattr(problem_module, "unfused", fail)
+    with pytest.raises(ValueError, match=r"^'problem.toml': it does not fit$"):
+        read(GOOD, tmp_path)
 
 
 def plain():

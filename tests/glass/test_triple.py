@@ -153,6 +153,19 @@ def test_other_code_keeps_its_single_precision(jax, rng):
 
 
 @pytest.mark.parametrize("name", ["h", "tolerance", "jax_tolerance"])
+@pytest.mark.parametrize("value", ["a", None, [1.0, 2.0], True])
+def test_a_setting_that_is_no_number_is_refused(name, value):
+    net = cr.Network([cr.Dense(1)], "mse", inputs=1)
+    with pytest.raises(ValueError, match=f"^{name} must be a positive number, not "):
+        cr.triple_check(net, [[1.0]], [1.0], **{name: value})
+
+
+def test_what_is_no_network_is_refused():
+    with pytest.raises(ValueError, match=r"^network must be a Network, not str$"):
+        cr.triple_check("net", [[1.0]], [1.0])
+
+
+@pytest.mark.parametrize("name", ["h", "tolerance", "jax_tolerance"])
 def test_impossible_settings_are_refused(name):
     net = cr.Network([cr.Dense(1)], "mse", inputs=1)
     with pytest.raises(ValueError, match=f"{name} must be a positive number"):

@@ -25,13 +25,14 @@ def variant_of(words, ties):
     return None
 
 
-def layers_of(problem, place):
+def layers_of(problem, outcome):
     paths = problem.network.paths
-    return {paths.index(place) + 1} if place in paths else None
+    alone = not outcome.everywhere and outcome.layers[0] in paths
+    return {paths.index(outcome.layers[0]) + 1} if alone else None
 
 
 def made_by_hand(problem, outcome, ties=ROUND_HALF_UP):
-    return by_hand(problem, outcome.mistake.name, layers_of(problem, outcome.place),
+    return by_hand(problem, outcome.mistake.name, layers_of(problem, outcome),
                    variant_of(outcome.variant, ties))  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def examine_all(problem, rng, digits=7):
         found = examiner.examine(problem.claimed(claims))
         assert not found, (name, claims)
         names = [e.mistake.name for e in found.explanations]
-        assert name in names, (name, outcome.place, outcome.variant, claims, names)
+        assert name in names, (name, outcome.layers, outcome.variant, claims, names)
         for other in names:  # what is said not to be told apart gives the very number
             assert any(
                 abs(names_of(made_by_hand(problem, o, t)).get(asked, np.inf) - wrong[asked])

@@ -14,8 +14,10 @@ from chainrule.checks import real_number
 from chainrule.engine import layout
 from chainrule.engine.builder import gradient_name
 from chainrule.engine.program import Program
+from chainrule.glass.notation.signal import Signal
 from chainrule.glass.stepping import learnt
 from chainrule.glass.traced import label_of
+from chainrule.layers import Dense
 from chainrule.lowering import lower
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from chainrule.glass.problem import Problem
 
 NAME = re.compile(r"\s*([^\[\]@\s]+)\s*(?:\[([\d\s,]*)\])?\s*(?:@\s*(\d+))?\s*")
+LETTER = re.compile(r"([A-Za-z])(\d{1,4})")
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 SLACK = 1e-9  # relative: what double arithmetic in another order may change
 LEAST_SLACK = 1e-14
@@ -42,6 +45,7 @@ class Claim:
         text: the number as it was written.
         value: the number.
         tolerance: half a unit of its last digit.
+        factor: how many times the value the name means: −1 for S, which is −delta.
     """
 
     name: str
@@ -51,6 +55,11 @@ class Claim:
     text: str
     value: float
     tolerance: float
+    factor: float = 1.0
+
+    def meant(self, number: float) -> float:
+        """A number of the value as the name means it."""
+        return self.factor * float(number)
 
     def meets(self, low: float, high: float) -> bool:
         """Whether the number stands for one between two, which rounding leaves open."""
@@ -135,8 +144,8 @@ def claims_of(problem: "Problem", claims: Mapping[str, Any]) -> list[Claim]:
     shapes = shapes_of(problem.network, program, problem.optimizer, len(problem.x))
     found = []
     for name, given in claims.items():
-        path, index, iteration = _element(problem, shapes, name)
-        found.append(Claim(name, path, index, iteration, *number_of(name, given)))
+        path, index, iteration, factor = _element(problem, shapes, name)
+        found.append(Claim(name, path, index, iteration, *number_of(name, given), factor))
     return found
 
 
@@ -174,13 +183,16 @@ def shapes_of(
 
 def _element(
     problem: "Problem", shapes: Mapping[str, tuple[int, ...]], name: Any
-) -> tuple[str, tuple[int, ...], int]:
-    """Path, index and iteration of a name such as ``W1.new[0,1]`` or ``dW3[0,0]@2``."""
+) -> tuple[str, tuple[int, ...], int, float]:
+    """Path, index, iteration and factor of a name such as ``W1.new[0,1]`` or ``dW3[0,0]@2``."""
     read = NAME.fullmatch(name) if isinstance(name, str) else None
     if read is None:
         raise ValueError(f"{name!r} is no name of a number: one is written as 'dW1[0,0]' or 'loss'")
     head, dot, rest = read[1].partition(".")
-    path = problem.network.path(head) + dot + rest
+    path, factor = problem.network.path(head) + dot + rest, 1.0
+    if path not in shapes:
+        owner, factor = _of_the_page(problem, head)
+        path = owner + dot + rest
     if path not in shapes:
         names = [label_of(problem.network, known) for known in shapes]
         lower = {known.lower(): known for known in (*shapes, *names)}
@@ -203,4 +215,24 @@ def _element(
         raise ValueError(
             f"{name!r} is of iteration {iteration}, and the problem has {problem.iterations}"
         )
-    return path, index, iteration
+    return path, index, iteration, factor
+
+
+def _of_the_page(problem: "Problem", head: str) -> tuple[str, float]:
+    """The path that a letter of the problem's notation means, and how many times its value."""
+    if problem.notation != Signal.name:
+        return head, 1.0
+    mean = problem.network.loss is not None and problem.network.loss.mean
+    if head == Signal.loss:
+        return "loss", float(len(problem.x)) if mean else 1.0
+    read = LETTER.fullmatch(head)
+    quantities = {Signal.letters[quantity]: quantity for quantity in ("W", "z", "a", "delta")}
+    if read is None or read[1] not in quantities:
+        return head, 1.0
+    quantity = quantities[read[1]]
+    dense = [path for path, layer in zip(problem.network.paths, problem.network.layers, strict=True)
+             if isinstance(layer, Dense)]  # fmt: skip
+    layer = int(read[2]) - Signal.shift.get(quantity, 0)
+    if not 1 <= layer <= len(dense):
+        return head, 1.0
+    return f"{dense[layer - 1]}.{quantity}", -1.0 if quantity == "delta" else 1.0

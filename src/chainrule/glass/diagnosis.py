@@ -11,8 +11,8 @@ import numpy as np
 from chainrule.engine.program import Instruction
 from chainrule.engine.stepper import Stepper
 from chainrule.glass.claims import Claim, unfused
-from chainrule.glass.mistakes import EARLY, MISTAKES, Mistake
-from chainrule.glass.mistakes.entry import layer_of
+from chainrule.glass.mistakes import MISTAKES, Mistake
+from chainrule.glass.mistakes.entry import WHOLE, layer_of
 from chainrule.glass.problem import Problem
 from chainrule.glass.quotients import Quotients
 from chainrule.glass.rerun import Situation, rerun
@@ -20,8 +20,6 @@ from chainrule.glass.rounding import TIES, Rounding
 from chainrule.glass.traced import Trace
 from chainrule.glass.verdicts import Diagnosis, Explanation, Finding
 from chainrule.lowering import lower
-
-EVERYWHERE = "everywhere"
 
 
 def diagnose(problem: Problem, claims: Mapping[str, Any] | None = None) -> Diagnosis:
@@ -43,7 +41,8 @@ def diagnose(problem: Problem, claims: Mapping[str, Any] | None = None) -> Diagn
         a table and sentences.
 
     Raises:
-        ValueError: for no claims, a name of nothing that is computed, or what is no number.
+        ValueError: for what is no problem, no claims, a name of nothing that is computed, or what
+            is no number.
 
     >>> import chainrule as cr
     >>> net = cr.Network([cr.Dense(1, "sigmoid")], loss="mse", inputs=1)
@@ -53,6 +52,9 @@ def diagnose(problem: Problem, claims: Mapping[str, Any] | None = None) -> Diagn
     >>> found.explanations[0].mistake.name
     'sign of y − ŷ'
     """
+    if not isinstance(problem, Problem):
+        such = ": cr.Problem(network, x, y) makes one" if hasattr(problem, "layers") else ""
+        raise ValueError(f"problem must be a Problem, not {type(problem).__name__}{such}")
     claimed = problem.claimed(claims)
     if not claimed:
         raise ValueError("there are no claims: give numbers by name, such as {'dW1[0,0]': -0.02}")
@@ -65,15 +67,20 @@ class Outcome:
 
     Attributes:
         mistake: that was made.
-        place: the layer, ``everywhere``, or ``""``.
+        layers: the paths of those in which it was made; ``WHOLE`` alone for what belongs to none.
         variant: the words of how it was made.
         runs: the traces of all iterations, for each way to round.
     """
 
     mistake: Mistake
-    place: str
+    layers: tuple[str, ...]
     variant: str
     runs: tuple[list[Trace], ...]
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it was made in all layers at once."""
+        return len(self.layers) > 1
 
     def gives(self, claim: Claim) -> bool:
         """Whether the claimed number comes out with the mistake."""
@@ -85,8 +92,10 @@ class Outcome:
         for traces in self.runs:
             value = traces[claim.iteration - 1][claim.path]
             inside = all(i < n for i, n in zip(index, np.shape(value), strict=True))
-            if inside and claim.meets(float(value[index]), float(value[index])):
-                return True
+            if inside:
+                number = claim.meant(value[index])
+                if claim.meets(number, number):
+                    return True
         return False
 
 
@@ -112,28 +121,27 @@ class Examiner:
     def outcomes(self) -> list[Outcome]:
         """The numbers of all known mistakes, those of rounding last."""
         at = Situation(self.problem, self._program, self.problem.network.vector)
-        mistakes = sorted(MISTAKES.values(), key=lambda mistake: mistake is EARLY)
+        mistakes = sorted(MISTAKES.values(), key=lambda mistake: mistake.rounds is not None)
         return [
             outcome for mistake in mistakes
             if (places := mistake.places(at)) for outcome in self._outcomes(mistake, places, at)
         ]  # fmt: skip
 
     def _outcomes(self, mistake: Mistake, places: Sequence[str], at: Situation) -> list[Outcome]:
-        alone = [(place, {place}) for place in places]
-        tried = alone if len(places) == 1 else [*alone, (EVERYWHERE, set(places))]
+        alone = [(place,) for place in places]
+        tried = alone if len(places) == 1 else [*alone, tuple(places)]
         return [
-            Outcome(mistake, place, words, self._runs(mistake, layers, variant))
-            for (words, variant), (place, layers) in itertools.product(mistake.variants(at), tried)
+            Outcome(mistake, layers, words, self._runs(mistake, layers, variant))
+            for (words, variant), layers in itertools.product(mistake.variants(at), tried)
         ]
 
     def _runs(
-        self, mistake: Mistake | None = None, layers: set[str] | None = None, variant: Any = None
+        self, mistake: Mistake | None = None, layers: Sequence[str] = (), variant: Any = None
     ) -> tuple[list[Trace], ...]:
         """The traces without the problem's rounding and then, if it has one, with it."""
 
         def spoil(instruction: Instruction, running: Stepper, at: Situation) -> None:
             assert mistake is not None
-            assert layers is not None
             if mistake.where(instruction, at) and layer_of(instruction) in layers:
                 mistake.wrong(instruction, running, at, variant)
 
@@ -162,7 +170,7 @@ class Examiner:
         for traces in self.right:
             trace = traces[claim.iteration - 1]
             if claim.path in trace:  # that of a natural pair has no da of the outputs
-                found.append(float(trace[claim.path][claim.index]))
+                found.append(claim.meant(trace[claim.path][claim.index]))
         finite = [number for number in found if np.isfinite(number)]
         return (min(finite), max(finite)) if finite else None
 
@@ -196,19 +204,19 @@ class Examiner:
         for traces in self.right[::-1]:
             trace = traces[claim.iteration - 1]
             if claim.path in trace and np.isfinite(trace[claim.path][claim.index]):
-                return float(trace[claim.path][claim.index])
+                return claim.meant(trace[claim.path][claim.index])
         return float("nan")
 
     def _quotient(self, claim: Claim) -> float | None:
         if f"{claim.path}.2" in self._program.buffers:
             return None  # one term of a derivative that comes back by several ways
         number = claim.iteration - 1
-        if number == 0:
-            return Quotients(self.problem, self.problem.network.vector).of(claim)
-        before = self.right[0][number]
-        places = self.problem.network.places
-        vector = np.concatenate([before[path].ravel() for path in places])
-        return Quotients(self.problem, vector).of(claim)
+        vector = self.problem.network.vector
+        if number:
+            before = self.right[0][number]
+            vector = np.concatenate([before[path].ravel() for path in self.problem.network.places])
+        found = Quotients(self.problem, vector).of(claim)
+        return None if found is None else claim.meant(found)
 
     def _explained(self, outcomes: Sequence[Outcome]) -> tuple[Explanation, ...]:
         """Outcomes of one mistake are one explanation, with all places and ways to make it."""
@@ -218,15 +226,20 @@ class Examiner:
         return tuple(
             Explanation(
                 each[0].mistake,
-                tuple(dict.fromkeys(self._layer(outcome.place) for outcome in each)),
+                tuple(
+                    dict.fromkeys(
+                        self._layer(outcome.layers[0])
+                        for outcome in each
+                        if not outcome.everywhere and outcome.layers != (WHOLE,)
+                    )
+                ),
+                any(outcome.everywhere for outcome in each),
                 tuple(dict.fromkeys(outcome.variant for outcome in each if outcome.variant)),
             )
             for each in found.values()
         )
 
-    def _layer(self, place: str) -> str:
-        """A layer in words: by its number in a plain stack, else by its path."""
+    def _layer(self, path: str) -> int | str:
+        """A layer by its number in a plain stack, else by its path."""
         network = self.problem.network
-        if place in network.paths and network.labels:
-            return f"layer {network.paths.index(place) + 1}"
-        return place
+        return network.paths.index(path) + 1 if path in network.paths and network.labels else path

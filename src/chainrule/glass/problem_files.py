@@ -18,7 +18,7 @@ from chainrule.glass.problem import MOST_ITERATIONS, Problem
 from chainrule.glass.rounding import Rounding
 from chainrule.glass.toml_lines import Place, lines_of
 from chainrule.layers import Dense
-from chainrule.layers.base import checked_name
+from chainrule.layers.base import checked_name, paths_of
 from chainrule.network import Network
 from chainrule.optimizers import GradientDescent, Optimizer
 from chainrule.optimizers.entry import from_dict as optimizer_of
@@ -121,8 +121,10 @@ class _Reader:
         with self._at(("iterations",)):
             whole("iterations", iterations, 1, MOST_ITERATIONS)
         optimizer = self._optimizer(found)
+        with self._at(()):
+            problem = Problem(network, x, y, iterations=iterations, **options)
         with self._at(("optimizer",)):
-            problem = Problem(network, x, y, optimizer, iterations=iterations, **options)
+            problem = replace(problem, optimizer=optimizer)
         rounding = self._rounding(found.get("rounding", {}))
         with self._at(("rounding",)):
             problem = replace(problem, rounding=rounding)
@@ -137,6 +139,11 @@ class _Reader:
             made.append(layer)
             values.append((weights, biases))
             before = weights.shape[1]
+        for number, entry in enumerate(layers):
+            with self._at(("layers", number, *(["name"] if "name" in entry else []))):
+                paths_of(made[: number + 1])
+        with self._at(("layers",)):
+            Network(made, inputs=inputs, drawn=False)
         with self._at(("loss",)):
             network = Network(made, loss, inputs=inputs, dtype="float64")
         for path, (weights, biases) in zip(network.paths, values, strict=True):
@@ -313,11 +320,13 @@ class _Reader:
 
     @contextlib.contextmanager
     def _at(self, place: Place) -> Iterator[None]:
-        """Say of refusals inside where they belong."""
+        """Say of refusals inside where they belong; without a place, to the file as a whole."""
         try:
             yield
         except ValueError as error:
             words = str(error)
+            if not place:
+                raise ValueError(f"{self._file!r}: {words}") from None
             name = _named(place)
             named = words.startswith((str(place[-1]), repr(place[-1])))
             raise ValueError(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checks import real_number
 from chainrule.glass.differentiated import gradient_by_jax
 from chainrule.glass.gradcheck import Check, compared, gradients_beside_differences
 from chainrule.network import Network
@@ -151,7 +152,7 @@ def triple_check(
         The errors of each parameter; without JAX, those of the differences and a note.
 
     Raises:
-        ValueError: for data that do not fit.
+        ValueError: for data that do not fit, or anything else that is not allowed.
 
     >>> import numpy as np, chainrule as cr
     >>> net = cr.Network([cr.Dense(3, "tanh"), cr.Dense(2, "softmax")], loss="cross_entropy",
@@ -159,8 +160,10 @@ def triple_check(
     >>> bool(cr.triple_check(net, np.eye(2), [0, 1]))
     True
     """
+    if not isinstance(network, Network):
+        raise ValueError(f"network must be a Network, not {type(network).__name__}")
     for name, value in (("h", h), ("tolerance", tolerance), ("jax_tolerance", jax_tolerance)):
-        if not (value > 0 and np.isfinite(value)):
+        if not (real_number(value) and value > 0):
             raise ValueError(f"{name} must be a positive number, not {value!r}")
     parts = list(gradients_beside_differences(network, X, y, sample_weight, h))
     try:

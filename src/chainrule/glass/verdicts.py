@@ -14,25 +14,33 @@ class Explanation:
 
     Attributes:
         mistake: which.
-        places: the layers in which it can have been made, in words; empty if it has none.
+        layers: those of which it can have been made in one alone, by number in a plain stack, else
+            by path; empty for what belongs to none.
+        everywhere: whether it can have been made in all layers at once.
         variants: the ways in which it can have been made, in words.
     """
 
     mistake: Mistake
-    places: tuple[str, ...] = ()
+    layers: tuple[int | str, ...] = ()
+    everywhere: bool = False
     variants: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The name with where and how: ``σ′ missing in layer 2 or everywhere``."""
-        layers = [p for p in self.places if p.startswith("layer ")]
-        others = [p for p in self.places if p and p not in layers]
-        where = []
-        if layers:
-            where.append(f"in {' or '.join(layers)}")
-        where += [p if p == "everywhere" else f"in {p}" for p in others]
+        where = [f"in {' or '.join(layers)}"] if (layers := self._layers()) else []
+        if self.everywhere:
+            where.append("everywhere")
         how = f" ({' or '.join(self.variants)})" if self.variants else ""
         return f"{self.mistake.name}{how}{' ' if where else ''}{' or '.join(where)}"
+
+    def _layers(self) -> list[str]:
+        return [f"layer {layer}" if isinstance(layer, int) else layer for layer in self.layers]
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where it can have been made, in words; empty if it has no place."""
+        return (*self._layers(), *(["everywhere"] if self.everywhere else []))
 
     def __str__(self) -> str:
         return f"{self.name}: {self.mistake.says}. Right: {self.mistake.right}."
@@ -40,7 +48,7 @@ class Explanation:
     def to_dict(self) -> dict[str, Any]:
         """The same for programs."""
         return {
-            "mistake": self.mistake.name, "places": [p for p in self.places if p],
+            "mistake": self.mistake.name, "places": list(self.places),
             "variants": list(self.variants), "says": self.mistake.says,
             "right": self.mistake.right,
         }  # fmt: skip

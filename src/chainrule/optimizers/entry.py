@@ -34,6 +34,7 @@ from chainrule.engine.kernel import Kernel
 from chainrule.equations import Expression, symbols
 from chainrule.schedules import Schedule, amount, as_data
 from chainrule.schedules import from_dict as from_data
+from chainrule.schedules.entry import check_keys
 
 # The kernels' hyperparameters carry these letters in equations, and words in signatures.
 LETTERS = {
@@ -179,7 +180,6 @@ def from_dict(data: Mapping[str, Any]) -> Optimizer:
     options = dict(data)
     name = options.pop("optimizer", None)
     entry = named(name)
-    try:
-        return entry(**{key: from_data(value) for key, value in options.items()})
-    except TypeError as error:
-        raise ValueError(f"the optimizer {name!r} cannot be read: {error}") from None
+    check_keys(f"the optimizer {name!r}", entry, options)
+    found: Optimizer = entry(**{key: from_data(value) for key, value in options.items()})
+    return found

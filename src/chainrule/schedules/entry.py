@@ -1,8 +1,8 @@
 """What all schedules have in common: immutable functions of the step, found by name."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -141,14 +141,28 @@ def from_dict(data: Any) -> Any:
     """The schedule that :meth:`Schedule.to_dict` wrote; anything else as it is.
 
     Raises:
-        ValueError: for an unknown schedule, or values outside its ranges.
+        ValueError: for an unknown schedule, other values than it has, or some outside its ranges.
     """
     if not isinstance(data, dict) or "schedule" not in data:
         return data
     options = dict(data)
     name = options.pop("schedule")
     entry = _entry(name)
-    try:
-        return entry(**{key: from_dict(value) for key, value in options.items()})
-    except TypeError as error:
-        raise ValueError(f"the schedule {name!r} cannot be read: {error}") from None
+    check_keys(f"the schedule {name!r}", entry, options)
+    return entry(**{key: from_dict(value) for key, value in options.items()})
+
+
+def check_keys(owner: str, entry: Any, options: Mapping[Any, Any]) -> None:
+    """Refuse options that a data class does not have, and a lack of those that it needs.
+
+    Raises:
+        ValueError: that names the first, and lists those that there are.
+    """
+    known = {field.name: field for field in fields(entry) if field.init}
+    for key in options:
+        if key not in known:
+            raise ValueError(f"{owner} has no {key!r}; it can have {', '.join(known)}")
+    for name, field in known.items():
+        optional = (field.default, field.default_factory) != (MISSING, MISSING)
+        if name not in options and not optional:
+            raise ValueError(f"{owner} needs {name}; it can have {', '.join(known)}")
