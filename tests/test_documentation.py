@@ -11,6 +11,7 @@ import pytest
 import chainrule
 import chainrule as cr
 from chainrule.activations import activations
+from chainrule.glass.notation import base
 from chainrule.initializers import initializers
 from chainrule.layers import LAYERS
 from chainrule.losses import losses
@@ -48,6 +49,36 @@ def test_every_public_name_has_a_docstring_of_its_own(name):
 def test_the_ways_from_and_to_other_libraries_are_told(way, page):
     assert way in (Path(__file__).parents[1] / page).read_text(encoding="utf-8")
     assert hasattr(cr.Network, way.strip("(").rpartition(".")[2])
+
+
+def test_every_page_is_in_the_list_of_the_readme():
+    root = Path(__file__).parents[1]
+    listed = (root / "README.md").read_text(encoding="utf-8").partition("## More")[2]
+    for page in (root / "docs").glob("*.md"):
+        assert f"- [docs/{page.name}](docs/{page.name}): " in listed
+
+
+def test_the_house_is_as_it_is_told():
+    root = Path(__file__).parents[1]
+    told = (root / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## To add")[0]
+    for place in (root / "src" / "chainrule").iterdir():
+        if not place.name.startswith(("_", "py.typed")):
+            assert place.name.removesuffix("/") in told, place.name
+    glass = root / "src" / "chainrule" / "glass"
+    words = told.partition("In `glass/`")[2].split()
+    named = [word.rstrip("/") for word in words if word.endswith((".py", "/"))]
+    assert all((glass / name).exists() for name in named), named
+
+
+def test_the_notation_that_one_is_shown_to_add_is_found(monkeypatch):
+    text = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    code = text.partition("## To add a notation")[2].partition("```python")[2].partition("```")[0]
+    monkeypatch.setattr(base, "NOTATIONS", known := dict(base.NOTATIONS))
+    exec(code, {"__name__": "primer"})
+    (name,) = set(known) - {"bracket", "signal", "theta"}
+    net = cr.Network([cr.Dense(1, "tanh")], "mse", inputs=1, seed=0)
+    shown = cr.walkthrough(net, [1.0], [0.5], notation=name).text()
+    assert "H¹ = tanh(S¹)" in shown
 
 
 @pytest.mark.parametrize("name", ["train", "trace", "gradcheck", "save", "open_recording"])

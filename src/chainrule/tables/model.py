@@ -139,6 +139,15 @@ class TableModel:
 
         Raises:
             TableError: for a row that is not there, or cells that cannot be read.
+
+        >>> import chainrule as cr, pandas as pd
+        >>> frame = pd.DataFrame({"size": range(1, 41), "price": [3.0 * k for k in range(1, 41)]})
+        >>> model = cr.table_model(frame, "price", epochs=2, seed=0)
+        >>> w = model.explain(frame, 7)
+        >>> w.document.title
+        'What the network makes of row 7 of the data frame'
+        >>> "Layer 0: from columns to inputs" in w.text()
+        True
         """
         from chainrule.tables.explaining import explain
 

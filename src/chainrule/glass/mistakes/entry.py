@@ -64,6 +64,17 @@ def register(mistake: Mistake) -> Mistake:
 
     Raises:
         ValueError: if there is one of that name.
+
+    >>> import chainrule as cr
+    >>> from chainrule.glass.mistakes import MISTAKES, register, where, wrong
+    >>> halved = register(Mistake("z halved", "z is half of what it should be", "z = W·a + b",
+    ...                           where.biased, wrong.times(0.5)))
+    >>> net = cr.Network([cr.Dense(1, "sigmoid")], loss="mse", inputs=1)
+    >>> net.parameters.update({"W1": [[0.5]], "b1": [0.1]})
+    >>> found = cr.diagnose(cr.Problem(net, [2.0], [1.0]), {"z1": 0.55})
+    >>> found.explanations[0].name
+    'z halved in layer 1'
+    >>> del MISTAKES["z halved"]
     """
     if mistake.name in MISTAKES:
         raise ValueError(f"the mistake {mistake.name!r} exists already")
