@@ -311,9 +311,8 @@ def test_the_letters_of_signals_are_those_of_its_problems_alone():
 
 
 def test_layers_with_names_that_are_words_are_told_as_layers():
-    layers = [cr.Dense(2, "logistic", name="everywhere"), cr.Dense(1, "logistic", name="layer 1"
-              .replace(" ", "_"))]  # fmt: skip
-    net = cr.Network([*layers[:1], cr.Scale(2.0), *layers[1:]], "mse", inputs=2, seed=3)
+    first, last = cr.Dense(2, "logistic", name="everywhere"), cr.Dense(1, "logistic")
+    net = cr.Network([first, cr.Scale(2.0), last], "mse", inputs=2, seed=3)
     problem = cr.Problem(net, [[0.3, -0.2]], [[0.2]])
     wrong = -cr.trace(problem.network, problem.x, problem.y)["everywhere.dW"][0, 0]
     (found,) = [
