@@ -299,7 +299,9 @@ def test_the_loss_of_signals_is_the_sum_that_the_program_has_where_it_has_one():
     assert cr.diagnose(in_signals("rss"), {"E": loss})
 
 
-@pytest.mark.parametrize("name", ["S3[0,0]", "S0[0,0]", "w2[0,0]", "q1[0,0]", "S[0,0]"])
+@pytest.mark.parametrize(
+    "name", ["S3[0,0]", "S0[0,0]", "w2[0,0]", "q1[0,0]", "S[0,0]", "E.example[0]"]
+)
 def test_a_letter_of_no_layer_is_nothing_that_is_computed(name):
     with pytest.raises(ValueError, match="is nothing that this problem computes"):
         in_signals(claims={name: 1.0})
