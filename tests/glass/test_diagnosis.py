@@ -299,7 +299,9 @@ def test_the_loss_of_signals_is_the_sum_that_the_program_has_where_it_has_one():
     assert cr.diagnose(in_signals("rss"), {"E": loss})
 
 
-@pytest.mark.parametrize("name", ["S3[0,0]", "S0[0,0]", "w2[0,0]", "q1[0,0]", "S[0,0]"])
+@pytest.mark.parametrize(
+    "name", ["S3[0,0]", "S0[0,0]", "w2[0,0]", "q1[0,0]", "S[0,0]", "E.example[0]"]
+)
 def test_a_letter_of_no_layer_is_nothing_that_is_computed(name):
     with pytest.raises(ValueError, match="is nothing that this problem computes"):
         in_signals(claims={name: 1.0})
@@ -311,9 +313,8 @@ def test_the_letters_of_signals_are_those_of_its_problems_alone():
 
 
 def test_layers_with_names_that_are_words_are_told_as_layers():
-    layers = [cr.Dense(2, "logistic", name="everywhere"), cr.Dense(1, "logistic", name="layer 1"
-              .replace(" ", "_"))]  # fmt: skip
-    net = cr.Network([*layers[:1], cr.Scale(2.0), *layers[1:]], "mse", inputs=2, seed=3)
+    first, last = cr.Dense(2, "logistic", name="everywhere"), cr.Dense(1, "logistic")
+    net = cr.Network([first, cr.Scale(2.0), last], "mse", inputs=2, seed=3)
     problem = cr.Problem(net, [[0.3, -0.2]], [[0.2]])
     wrong = -cr.trace(problem.network, problem.x, problem.y)["everywhere.dW"][0, 0]
     (found,) = [

@@ -190,7 +190,7 @@ def _element(
         raise ValueError(f"{name!r} is no name of a number: one is written as 'dW1[0,0]' or 'loss'")
     head, dot, rest = read[1].partition(".")
     path, factor = problem.network.path(head) + dot + rest, 1.0
-    if path not in shapes:
+    if path not in shapes and not (head == Signal.loss and rest):  # E is the whole loss alone
         owner, factor = _of_the_page(problem, head)
         path = owner + dot + rest
     if path not in shapes:
