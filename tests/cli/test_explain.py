@@ -80,12 +80,14 @@ def test_where_a_number_comes_from_and_what_it_changes(folder, capsys):
     arguments = ["--why", "dW1[0,1]", "--influence", "W1[0,0]", "--iterations", "1"]
     assert run(["explain", "problem.toml", *arguments]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("dW1[0,1] = x[0,0] delta1[0,1] = −0.12328")
+    assert out.startswith(
+        "dW1[0,1] is ∂L/∂W^[1]₂₁ in the bracket notation\ndW1[0,1] = x[0,0] delta1[0,1] = −0.12328"
+    )
     assert "changes in" in out
 
 
 @pytest.mark.parametrize(
-    ("options", "begins"), [(["--why", "dW1[0,1]"], "dW1[0,1] = x[0,0]"), (["--json"], '{"schema"')]
+    ("options", "begins"), [(["--why", "dW1[0,1]"], "dW1[0,1] is ∂L"), (["--json"], '{"schema"')]
 )
 def test_an_answer_is_written_where_it_is_asked_for(options, begins, folder, capsys):
     arguments = ["problem.toml", "--iterations", "1", *options]

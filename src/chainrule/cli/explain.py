@@ -193,8 +193,16 @@ def _check_alone(instead: list[str], others: list[str]) -> None:
 
 
 def _answers(found: "Walkthrough", why: Iterable[str], influence: Iterable[str]) -> str:
+    from chainrule.glass.notation import notation_of
+
     step = found.traces[0]
-    answers = [str(step.why(name).tree()) for name in why]
+    notation = notation_of(found.notation, step)
+    answers = []
+    for name in why:
+        answer = step.why(name)
+        letters = notation.letters_of(name)
+        said = f"{answer.name} is {letters} in the {notation.name} notation"
+        answers.append(f"{said}\n{answer.tree()}")
     return "\n\n".join([*answers, *(str(step.influence(name)) for name in influence)])
 
 

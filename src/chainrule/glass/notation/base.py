@@ -8,7 +8,10 @@ import numpy as np
 
 from chainrule.equations import Expression, symbol
 from chainrule.equations.boxes import Box, Bracketed, Call, Fraction, Symbol, row
+from chainrule.equations.elements import name_of
+from chainrule.equations.text import text
 from chainrule.glass.definitions import Definition
+from chainrule.glass.lineage import place as place_of
 from chainrule.glass.lineage import split_name
 from chainrule.glass.notation.shapes import tidy, transposed, without_sums
 from chainrule.glass.tabular import axes
@@ -326,6 +329,26 @@ class Notation(ABC):
         """The box of a symbol of such a tree, of a whole value or of an element."""
         path, index = split_name(symbol)
         return self.element(path, index) if index else self.box(path)
+
+    def letters_of(self, name: str) -> str:
+        """How the notation writes a number of the trace, with its sign or factor if it differs.
+
+        >>> import chainrule as cr
+        >>> from chainrule.glass.notation import notation_of
+        >>> net = cr.Network([cr.Dense(2, "tanh"), cr.Dense(1)], "mse", inputs=3)
+        >>> t = cr.trace(net, [1.0, 2.0, 3.0], [0.5])
+        >>> notation_of("bracket", t).letters_of("dW1[2,0]")
+        '∂L/∂W^[1]₁₃'
+        >>> notation_of("signal", t).letters_of("delta1[0,1]")
+        '−S¹₂'
+        """
+        path, index = place_of(self.trace, name)
+        shown = self.shown_element(path, index, symbol(name_of(path, index)))
+        stored, mine = float(np.asarray(self.trace[path])[index]), self.value_of(shown.name)
+        written = text(self.named(shown.name))
+        if stored == mine:
+            return written
+        return f"−{written}" if stored == -mine else f"{stored / mine:g} times {written}"
 
     def value_of(self, symbol: str) -> float:
         """The number that an element's symbol stands for."""
