@@ -391,3 +391,9 @@ def test_a_network_may_leave_its_parameters_to_be_set():
     blank = cr.Network(layers, "mse", inputs=2, drawn=False)
     assert not blank.vector.any()
     assert blank.places == cr.Network(layers, "mse", inputs=2).places
+
+
+@pytest.mark.parametrize("name", ["loss", "x", "y", "z1", "W12", "delta3", "dW1", "slope2"])
+def test_a_layer_is_not_called_as_a_value(name):
+    with pytest.raises(ValueError, match=f"must be none of a value's: '{name}' is one"):
+        cr.Dense(2, name=name)

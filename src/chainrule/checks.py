@@ -63,3 +63,12 @@ def real_number(value: Any) -> bool:
         return math.isfinite(value)
     except (TypeError, OverflowError):
         return False
+
+
+def printable(words: str) -> str:
+    """The words with control characters escaped: what a file holds does not steer a reader.
+
+    >>> printable("red \\x1b[31m")
+    'red \\\\x1b[31m'
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)

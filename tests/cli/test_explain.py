@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -270,6 +271,29 @@ def test_what_cannot_be_explained_gets_one_line(case, folder, capsys):
     Path("t.csv").write_text("a,b\n1,2\n")
     Path("empty").mkdir()
     assert expected in refused(["explain", *arguments], folder, capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [(["--row", "1"], "birds.csv"), (["--row", "1"], "birds/training.recording"),
+     (["--step", "1"], "birds/training.recording")],
+)  # fmt: skip
+def test_what_a_run_is_read_from_is_not_written_onto(arguments, place, folder, capsys):
+    Path("birds.csv").write_text(PENGUINS.read_text())
+    options = Options(hidden=(4,), epochs=1, threads=1)
+    fit_table("birds.csv", "species", options, out="birds", record=True)
+    line = refused(
+        ["explain", "birds", *arguments, "--out", place, "--format", "text"], folder, capsys
+    )
+    assert "is read: write somewhere else" in line
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_every_solver_of_scikit_learn_leaves_a_network(solver, folder, capsys):
+    fitted = MLPClassifier((3,), solver=solver, max_iter=5, random_state=1)
+    with warnings.catch_warnings(action="ignore"):
+        skops.io.dump(fitted.fit(XOR, [0, 1, 1, 0]), "fitted.skops")
+    assert run(["explain", "fitted.skops", "--inputs", "1, 0", "--target", "1"]) == 0
 
 
 def test_another_table_in_the_old_ones_place_is_refused(folder, capsys):

@@ -382,6 +382,27 @@ def test_what_does_not_fit_is_refused(options, message):
         cr.walkthrough(two_layers(), ROWS, TARGETS, **options)
 
 
+def test_what_a_title_holds_steers_nothing():
+    title = "\x1b[31m \u202e \x00 #read(1)"
+    w = cr.walkthrough(two_layers(), ROWS, TARGETS, title=title)
+    for written in (w.text(), w.markdown(), w.html(), w.latex()):
+        assert not set("\x1b\u202e\x00") & set(written)
+    assert w.pdf().startswith(b"%PDF")
+
+
+def test_letters_that_latex_does_not_know_are_shown_by_their_codes():
+    w = cr.walkthrough(two_layers(), ROWS, TARGETS, title="größe Ж 中")
+    assert r"\DeclareUnicodeCharacter{0416}{[U+0416]}" in w.latex()
+    assert "<" not in cr.walkthrough(two_layers(), ROWS, title="a <b>").latex().split("Network")[0]
+
+
+def test_a_loss_of_several_parameters_is_worked_out():
+    net = network(cr.Dense(2), loss="quantile(0.1, 0.9)")
+    w = cr.walkthrough(net, [[0.5, -1.0]], [1.0], form="both")
+    assert w.traces[0].why("loss").value == w.traces[0]["loss"]
+    assert "k₁" in w.text()
+
+
 # ------------------------------------------------------------------ the letters
 
 HOUSES = {

@@ -13,7 +13,7 @@ import chainrule as cr
 from chainrule.activations import activations
 from chainrule.initializers import Initializer, initializers
 from chainrule.losses import losses
-from chainrule.storage.networks import FORMAT
+from chainrule.storage.networks import FORMAT, write_whole
 
 
 def network(**options):
@@ -257,3 +257,20 @@ def test_a_newer_version_says_so(path):
     save_file({"a": np.zeros(1)}, path, {"format": "chainrule.network.2"})
     with pytest.raises(ValueError, match="was written by a newer version"):
         cr.load(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+def test_a_link_is_followed_and_a_pipe_written_into(tmp_path):
+    (tmp_path / "there").mkdir()
+    link, file = tmp_path / "link", tmp_path / "there" / "file"
+    link.symlink_to(file)
+    write_whole(link, b"one")
+    assert link.is_symlink()
+    assert file.read_bytes() == b"one"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, b"two")
+    assert os.read(reader, 10) == b"two"
+    os.close(reader)
+    assert pipe.is_fifo()

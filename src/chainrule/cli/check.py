@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chainrule.cli.complaints import as_json, complain, printable
+from chainrule.checks import printable
+from chainrule.cli.complaints import as_json, complain
 from chainrule.tables.errors import TableError, quoted
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """``chainrule explain``: a step as a worked solution, and where a number comes from."""
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chainrule.cli.complaints import as_json, complain, printable
+from chainrule.checks import printable
+from chainrule.cli.complaints import as_json, complain
 from chainrule.cli.places import check_file_place
 from chainrule.tables.errors import TableError, quoted
 
@@ -161,7 +163,7 @@ def explain(
     form_of_file = shown if instead else _format(format, out)
     place = _place(out, form_of_file, what)
     if place is not None:
-        check_file_place(place, *filter(None, (what, file)))
+        check_file_place(place, *filter(None, (what, file)), *_read_of(what))
     try:
         found = _found(
             what, file, style, iterations,
@@ -177,10 +179,28 @@ def explain(
         _write(content, form_of_file, place)
     except KeyError as error:
         raise typer.Exit(complain(str(error.args[0]))) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        words = f"{quoted(what, 80)} cannot be read: {error.strerror or error}"
+        raise typer.Exit(complain(words)) from None
     except ValueError as error:
         if isinstance(error, TableError):
             raise
         raise typer.Exit(complain(str(error))) from None
+
+
+def _read_of(what: str) -> list[str]:
+    """What is read of a run beside its model: its table and its recording."""
+    if not os.path.isdir(what):
+        return []
+    from chainrule.tables.runs import table_of_run
+    from chainrule.tables.writing import RECORDING
+
+    found = [os.path.join(what, RECORDING)]
+    with contextlib.suppress(TableError):
+        found.append(table_of_run(what))
+    return found
 
 
 def _check_alone(instead: list[str], others: list[str]) -> None:

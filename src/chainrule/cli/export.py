@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from chainrule.cli.complaints import complain, printable
+from chainrule.checks import printable
+from chainrule.cli.complaints import complain
 from chainrule.cli.places import check_not_read
 
 EPILOG = """

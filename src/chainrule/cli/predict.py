@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from chainrule.cli.complaints import as_json, printable
+from chainrule.checks import printable
+from chainrule.cli.complaints import as_json
 from chainrule.cli.places import check_file_place
 from chainrule.tables.errors import TableError, counted, quoted
 

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chainrule.cli.complaints import printable, shown
+from chainrule.checks import printable
+from chainrule.cli.complaints import shown
 from chainrule.tables.errors import counted
 from chainrule.tables.evaluation import Evaluation, figures_of, without_errors
 from chainrule.tables.fitting import Run

@@ -40,7 +40,8 @@ class Elements:
     ) -> None:
         self._tree, self._first = tree, first or {}
         self._arrays: dict[int, np.ndarray] = {}
-        self._evaluate(tree, values)
+        with np.errstate(all="ignore"):  # what overflows is shown as it is
+            self._evaluate(tree, values)
 
     @property
     def value(self) -> np.ndarray:

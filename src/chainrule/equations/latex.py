@@ -43,7 +43,8 @@ FUNCTIONS = {
 ACCENTS = {"^": r"\hat", "-": r"\bar"}
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
-    "_": r"\_", "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "_": r"\_", "%": r"\%",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
 }  # fmt: skip
 PAIRS = {"()": ("(", ")"), "[]": ("[", "]"), "||": ("|", "|")}
 MOST_COLUMNS = 10  # that a matrix of amsmath has without being told

@@ -13,6 +13,11 @@ from chainrule.tables.model import TableModel
 
 #: What a file is, by its ending in any case; a directory, or a file of another one, is a model.
 KINDS = {".toml": "problem", ".safetensors": "network", ".skops": "sklearn"}
+#: What a fitted MLP of scikit-learn holds beside what skops trusts: numbers of its optimizer.
+OPTIMIZERS = (
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+)
 #: What skops may raise for a file that it did not write, beside what says that there is none.
 UNREADABLE = (zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError)
 
@@ -52,12 +57,14 @@ def _of_sklearn(path: str | os.PathLike[str]) -> Network:
     import skops.io
 
     try:
-        foreign = skops.io.get_untrusted_types(file=path)
-        found = None if foreign else skops.io.load(path)
+        foreign = set(skops.io.get_untrusted_types(file=path)) - set(OPTIMIZERS)
+        found = None if foreign else skops.io.load(path, trusted=list(OPTIMIZERS))
     except UNREADABLE:
         raise TableError(f"{quoted(path, 80)} is no file of skops, or damaged") from None
     if foreign:
-        raise TableError(f"{quoted(path, 80)} holds more than a network: {quoted(foreign[0], 80)}")
+        raise TableError(
+            f"{quoted(path, 80)} holds more than a network: {quoted(min(foreign), 80)}"
+        )
     return Network.from_sklearn(found)
 
 

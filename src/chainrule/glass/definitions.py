@@ -115,7 +115,12 @@ class Definitions(Mapping[str, tuple[Definition, ...]]):
             columns = (_constant(operands["first"]), _constant(operands["last"]))
         names: dict[str, Expression] = {}
         for key, operand in operands.items():
-            if isinstance(operand, Buffer):
+            if instruction.kernel.operands[key] == "scalars":  # several side by side
+                assert isinstance(operand, Buffer)
+                names[key] = symbol(operand.label)
+                every = [f"{operand.label}.{k + 1}" for k in range(operand.shape[0])]
+                self._letters[operand.label] = np.array([self._letters[one] for one in every])
+            elif isinstance(operand, Buffer):
                 names[key] = symbol(operand.name)
                 word = operand.name.rpartition(".")[2]
                 if key in WORDS and operand.role == "scalar":

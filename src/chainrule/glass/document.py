@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from chainrule.checks import printable
 from chainrule.equations.boxes import Box
 
 Piece = str | Box  # words, or mathematics within them
@@ -19,12 +20,19 @@ class Heading(Block):
     text: str
     level: int = 1
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(self.text))
+
 
 @dataclass(frozen=True)
 class Paragraph(Block):
     """Words and mathematics."""
 
     pieces: tuple[Piece, ...]
+
+    def __post_init__(self) -> None:
+        shown = (printable(p) if isinstance(p, str) else p for p in self.pieces)
+        object.__setattr__(self, "pieces", tuple(shown))
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,9 @@ class Document:
 
     title: str
     blocks: list[Block] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", printable(self.title))
 
     def heading(self, text: str, level: int = 1) -> None:
         """Add a heading."""

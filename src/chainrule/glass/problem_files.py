@@ -77,13 +77,14 @@ def read_problem(path: str | os.PathLike[str]) -> Problem:
         raise ValueError(f"{name!r}, line {line}: this is no text in UTF-8") from None
     try:
         found = tomllib.loads(text, parse_float=Written)
+        plain = _plain(found)
     except tomllib.TOMLDecodeError as error:
         words = str(error)
         raise ValueError(f"{name!r} is no TOML: {words[:1].lower()}{words[1:]}") from None
     except RecursionError:
-        raise ValueError(f"{name!r} is no problem: its lists are nested too deeply") from None
+        raise ValueError(f"{name!r} is no problem: it is nested too deeply") from None
     claims = {"claims": found["claims"]} if "claims" in found else {}
-    return _Reader(name, lines_of(text)).problem({**_plain(found), **claims})
+    return _Reader(name, lines_of(text)).problem({**plain, **claims})
 
 
 def _plain(value: Any) -> Any:
@@ -238,6 +239,8 @@ class _Reader:
         if not isinstance(entry, dict):
             self._refuse(("optimizer",), "must be a table with a name")
         self._needs(("optimizer",), entry, "name")
+        if "optimizer" in entry:
+            self._refuse(("optimizer", "optimizer"), "is nothing that an optimizer has")
         with self._at(("optimizer",)):
             options = {key: value for key, value in entry.items() if key != "name"}
             return optimizer_of({"optimizer": entry["name"], **options})

@@ -110,6 +110,8 @@ def document(trace: "Trace") -> dict[str, Any]:
 
 def _plain(value: np.ndarray) -> Any:
     """Nested lists of numbers; what JSON has no number for is the text NaN, Infinity, -Infinity."""
+    if value.dtype.kind != "f" or np.isfinite(value).all():
+        return value.tolist()
     if value.ndim:
         return [_plain(part) for part in value]
     number = value.item()

@@ -1,5 +1,6 @@
 """What a layer is to the rest: a specification that knows its parameters and its instructions."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard
@@ -91,12 +92,20 @@ def reads_features(layer: object) -> TypeGuard[ReadsFeatures]:
     return hasattr(layer, "check_features")
 
 
+#: Names that values of a step have.
+TAKEN = re.compile(
+    r"loss|[xygpmt]|weight|rows|seed|mixup|augment|(W|b|z|a|slope|d?delta|d[aWb])\d+"
+)
+
+
 def checked_name(name: Any) -> None:
     """Refuse what cannot be a part of a path.
 
     Raises:
-        ValueError: unless it is an identifier or None.
+        ValueError: unless it is None or an identifier, and not the name of a value such as ``W1``.
     """
+    if isinstance(name, str) and TAKEN.fullmatch(name):
+        raise ValueError(f"a layer's name must be none of a value's: {name!r} is one")
     if name is not None and (not isinstance(name, str) or not name.isidentifier()):
         raise ValueError(f"a layer's name must be an identifier, not {name!r}")
 

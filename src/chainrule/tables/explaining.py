@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.checks import whole
+from chainrule.checks import printable, whole
 from chainrule.equations.boxes import Box, Figure, Fraction, Symbol, Words, row
 from chainrule.glass.document import Document
 from chainrule.glass.equating import Style
@@ -186,7 +186,7 @@ class _LayerZero:
         document.say("One input for each level, 1 for that of the row and 0 for the others:")
         for name, (left, value) in zip(names, places, strict=True):
             if value.value or len(names) <= self._style.largest:
-                document.equate(left, row(value, Words(f"   ({name})")))
+                document.equate(left, row(value, Words(f"   ({printable(name)})")))
 
 
 def _signed(box: Figure) -> Box:
@@ -208,7 +208,8 @@ def _say_prediction(
         output = figure(float(outputs[0, 0]), style.decimals)
         document.say(f"The network computes {goal.name} in deviations from its mean:")
         document.equate(
-            Words(goal.name), row(Words("output"), "·", Words("deviation"), "+", Words("mean")),
+            Words(printable(goal.name)),
+            row(Words("output"), "·", Words("deviation"), "+", Words("mean")),
             row(_signed(output), "·", figure(goal.scale, style.decimals), "+",
                 _signed(figure(goal.mean, style.decimals))),
             figure(prediction, style.decimals),

@@ -22,6 +22,7 @@ from chainrule.tables.model import TableModel
 from chainrule.tables.planning import make_plan
 from chainrule.tables.sources import table_of
 from chainrule.tables.writing import RECORDING
+from chainrule.training.recording import read
 
 
 def table_of_run(directory: str | os.PathLike[str]) -> str:
@@ -57,7 +58,11 @@ def recorded_run(directory: str | os.PathLike[str], model: TableModel) -> Record
     rows = examples_of(plan, model.preprocessing, model.goal).some(plan.train)
     learned, _ = divided(asked.options, model.goal.task, rows)
     try:
-        return open_recording(recording, learned.X, learned.y)
+        found = read(recording)
+    except ValueError as error:
+        raise TableError(str(error)) from None
+    try:
+        return open_recording(found, learned.X, learned.y)
     except ValueError as error:
         name = quoted(asked.file, 80)
         raise TableError(f"{name} and the recording do not belong together: {error}") from None

@@ -237,6 +237,8 @@ class Notation(ABC):
             return self._letter("ℓ", "", "", example, path[5:].removeprefix("example"), False)
         if path in ("η", "m", "rows"):
             return Symbol(self.rate if path == "η" else self.rows)
+        if path == "loss.k":
+            return Symbol("k", "", str(index[0] + 1) if index else "")
         if path in self.trace.scalars:
             return Symbol(SCALARS.get(path) or SCALARS.get(place.quantity, place.quantity))
         if not place.owner:

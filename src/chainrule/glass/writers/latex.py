@@ -5,6 +5,7 @@ from chainrule.equations.latex import latex as mathematics
 from chainrule.glass.document import Block, Document, Equations, Heading, Paragraph, Piece, Table
 from chainrule.glass.writers.layout import LONGEST, in_one_line, lines_of, whole
 
+LAST_KNOWN = 0x17F  # the last letter that LaTeX knows without being told
 INDENT = r"\qquad"  # of a line that goes on with a step
 HEAD = r"""\documentclass[11pt]{article}
 \usepackage[T1]{fontenc}
@@ -21,7 +22,14 @@ def latex(document: Document) -> str:
     """The document as a LaTeX file."""
     title = escaped(document.title)
     body = "\n\n".join(_block(block) for block in document.blocks)
-    return f"{HEAD}\\begin{{document}}\n\\section*{{{title}}}\n\n{body}\n\n\\end{{document}}\n"
+    unknown = sorted({letter for letter in title + body if ord(letter) > LAST_KNOWN})
+    declared = "".join(
+        rf"\DeclareUnicodeCharacter{{{ord(c):04X}}}{{[U+{ord(c):04X}]}}" for c in unknown
+    )
+    # LuaTeX and XeTeX, which know all letters, have no such command.
+    known = f"\\ifdefined\\DeclareUnicodeCharacter{declared}\\fi\n" if unknown else ""
+    head = f"{HEAD}{known}\\begin{{document}}\n"
+    return f"{head}\\section*{{{title}}}\n\n{body}\n\n\\end{{document}}\n"
 
 
 def aligned(block: Equations) -> str:
