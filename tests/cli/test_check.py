@@ -212,3 +212,10 @@ def test_what_a_file_holds_does_not_steer_the_terminal(capsys):
     Path("red.toml").write_text(text)
     assert run(["check", "red.toml"]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_what_would_take_hours_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    cr.save(cr.Network([cr.Dense(500), cr.Dense(1)], "mse", inputs=500), "large.safetensors")
+    assert run(["check", "large.safetensors"]) == 2
+    assert "the network has 251001 parameters" in capsys.readouterr().err

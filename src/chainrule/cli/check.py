@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chainrule.glass.verdicts import Diagnosis
 
 ROWS = 16  # that are used, if nothing is said
+MOST_PARAMETERS = 200_000  # which take about a minute
 WRONG = 1  # the exit code for a gradient or a claim that is not right
 
 EPILOG = """
@@ -113,7 +114,18 @@ def _checked(
         diagnosis = diagnose(problem) if problem.claims else None
         return {"": found}, diagnosis, problem.title or Path(what).name
     networks, X, y, about = _networks(what, file, data, rows or ROWS, seed or 0)
+    for network in networks.values():
+        _check_size(network.vector.size)
     return {name: triple_check(net, X, y) for name, net in networks.items()}, None, about
+
+
+def _check_size(parameters: int) -> None:
+    """Refuse what would take hours: differences need two passes for each parameter."""
+    if parameters > MOST_PARAMETERS:
+        raise TableError(
+            f"the network has {parameters} parameters, and central differences need two passes "
+            f"for each: check one of at most {MOST_PARAMETERS}"
+        )
 
 
 def _networks(
