@@ -139,7 +139,7 @@ def test_cases_stand_below_each_other_or_in_a_line():
 
 def test_words_are_no_code():
     words = Words('50% of {a_b} & "c" <d> $e$ \\f #g ~h ^i')
-    assert latex(words).count("{") - latex(words).count(r"\{") == 4  # \text, and three commands
+    assert latex(words).count("{") - latex(words).count(r"\{") == 6  # \text, and five commands
     assert "<d>" not in mathml(words)
     compiler.compile(f"$ {typst(words)} $".encode(), format="svg")
     assert escaped("α → β") == r"\ensuremath{\alpha} \ensuremath{\rightarrow} \ensuremath{\beta}"
