@@ -257,6 +257,13 @@ def test_a_problem_with_many_iterations_is_worked_out():
     assert len(cr.walkthrough(problem).traces) == 101
 
 
+def test_the_slope_is_derived_in_the_letters_of_its_own_layer():
+    net = network(cr.Dense(2, "tanh"), cr.Dense(1, "logistic"), loss="mse")
+    out = cr.walkthrough(net, ROWS, TARGETS, derive=True).text()
+    assert "a^[2] = 1 / (1 + exp(−z^[2]))" in out
+    assert "a^[1] = tanh(z^[1])" in out
+
+
 def test_rules_are_derived_once():
     w = cr.walkthrough(two_layers(), ROWS, TARGETS, optimizer=DESCENT, iterations=2, derive=True)
     assert w.text().count("the loss is minus its logarithm") == 1

@@ -63,7 +63,7 @@ class Deriver:
         if definition.phase != "backward" or (place.suffix and place.suffix != "unweighed"):
             return
         if place.quantity == "slope":
-            self._of_activation(place.owner, layer)
+            self._of_activation(place.owner, self._notation.layers.get(place.owner))
         elif layer is None:
             return
         elif place.owner == self._notation.last and place.quantity in ("da", "delta"):
@@ -339,7 +339,10 @@ class Deriver:
     def _slope(self, activation: Activation, layer: int | None) -> None:
         if activation.rowwise:
             return
-        names = {"a": self._at("a", layer or 1), "z": self._at("z", layer or 1)}
+        if layer is None:  # of a layer within another: the letters alone
+            names: dict[str, Box] = {"a": Symbol("a"), "z": Symbol("z")}
+        else:
+            names = {"a": self._at("a", layer), "z": self._at("z", layer)}
         names["k"] = figure(activation.k or 0.0)
         if activation.name == "linear":
             return
