@@ -83,12 +83,33 @@ def features(X: Any, inputs: int, name: str = "X", dtype: str | None = None) -> 
     return array
 
 
+def refuse_disguised(data: Any, name: str) -> None:
+    """Refuse arrays that NumPy would turn into plain ones without what they mean.
+
+    Raises:
+        ValueError: for masked values, which would count, and for named fields.
+    """
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        rows = np.argwhere(np.ma.getmaskarray(data))[:, 0]
+        values = "a masked value" if len(rows) == 1 else f"{len(rows)} masked values, the first"
+        raise ValueError(
+            f"{name} has {values} in row {rows[0]}: fill what is masked or leave those rows out"
+        )
+    fields = getattr(getattr(data, "dtype", None), "names", None)
+    if fields:
+        raise ValueError(
+            f"{name} must be plain values, and its elements have the fields {', '.join(fields)}: "
+            "give an array with a column for each"
+        )
+
+
 def numeric(data: Any, name: str) -> np.ndarray:
     """An array of numbers.
 
     Raises:
         ValueError: if it cannot be one.
     """
+    refuse_disguised(data, name)
     try:
         array = np.asarray(data)
     except ValueError as error:

@@ -26,8 +26,16 @@ def rows_of_a_tile(columns: int, parameters: int, batch_rows: int, dtype: str) -
     fitting = max(CACHE // row_bytes // 32 * 32, SMALLEST)
     least = NEAR_ROWS if parameters * ITEMSIZES[dtype] <= NEAR else FAR_ROWS
     worth = int(min(6 * parameters * batch_rows // PARALLEL_WORK, batch_rows // least))
-    tiles = max(-(-batch_rows // fitting), min(worth, MOST_SLOTS), 1)
+    useful = 2 ** (max(min(worth, MOST_SLOTS), 1).bit_length() - 1)  # rounded down: not smaller
+    tiles = max(_even(-(-batch_rows // fitting)), useful)
     return -(-batch_rows // tiles)
+
+
+def _even(tiles: int) -> int:
+    """At least so many tiles, such that two, four or eight threads have the same share."""
+    if tiles > MOST_SLOTS:
+        return -(-tiles // MOST_SLOTS) * MOST_SLOTS
+    return int(2 ** (tiles - 1).bit_length())
 
 
 def slots_for(batch_rows: int, tile_rows: int) -> int:

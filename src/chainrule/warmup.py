@@ -14,7 +14,7 @@ from chainrule.engine import cache
 from chainrule.engine.dtypes import REALS, real_dtype
 from chainrule.engine.kernel import Kernel
 from chainrule.engine.products import product_address
-from chainrule.engine.walking import compiled_wait, compiled_walk
+from chainrule.engine.walking import compiled_walk
 from chainrule.layers import LAYERS
 from chainrule.losses import losses
 from chainrule.optimizers import OPTIMIZERS
@@ -96,7 +96,7 @@ def warmup(dtypes: Sequence[str] = ("float32", "float64"), report: Report | None
         cache.announced()
     start = time.perf_counter()
     work: list[tuple[str, Callable[[], object]]] = [
-        ("walk", compiled_walk), ("wait", compiled_wait),
+        ("walk", compiled_walk),
         *((f"product {dtype}", _product(dtype)) for dtype in chosen),
         *((f"{kernel.name} {dtype}", _compiler(kernel, dtype))
           for dtype in chosen for kernel in kernels()),

@@ -13,7 +13,7 @@ from chainrule.engine import cache, native
 from chainrule.engine.device import Device, parts
 from chainrule.engine.dtypes import REALS
 from chainrule.engine.intrinsics import atomic_add
-from chainrule.engine.walking import compiled_wait, compiled_walk
+from chainrule.engine.walking import compiled_walk
 from chainrule.warmup import kernels
 
 FIT = """
@@ -65,11 +65,11 @@ def test_a_process_that_finds_its_kernels_does_not_import_numba_and_computes_the
 def test_kernels_need_nothing_of_the_process_but_the_c_library(dtype):
     for each in kernels():
         each.address(dtype)
-    compiled_walk(), compiled_wait()
+    compiled_walk()
     library = ctypes.CDLL(None)
     files = [f for place in (dtype, "any") for f in (cache.folder() / place).rglob("*.code")]
-    assert len(files) >= len(kernels()) + 2
-    assert {f.name.partition("_")[0] for f in files} >= {"walk", "wait"}
+    assert len(files) >= len(kernels()) + 1
+    assert {f.name.partition("_")[0] for f in files} >= {"walk"}
     for file in files:
         for name in native.Code.unpacked(file.read_bytes()).needs:
             assert hasattr(library, name), (file.name, name)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn import neural_network as theirs
+from sklearn.utils._param_validation import validate_parameter_constraints
 from tests.estimators.data import (
     BINARY,
     NUMBERS,
@@ -27,6 +28,13 @@ def test_scikit_learns_parameters_have_its_defaults(name):
     assert {key: ours[key] for key in them} | {"loss": 0} == them | {"loss": 0}
 
 
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_every_default_is_what_its_parameter_may_be(name):
+    """A fit takes defaults as checked."""
+    model = getattr(cr, name)()
+    validate_parameter_constraints(model._parameter_constraints, model.get_params(), name)
+
+
 REFUSED = [
     ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes must be > 0, got"),
     ({"hidden_layer_sizes": (3, -1)}, "hidden_layer_sizes must be > 0, got"),
@@ -43,6 +51,7 @@ REFUSED = [
     ({"activation": "threshold"}, "threshold"),
     ({"solver": "newton"}, "'solver' parameter"),
     ({"alpha": -1}, "'alpha' parameter"),
+    ({"alpha": 1e308}, r"alpha must be at most 1.8e\+302 in float64, not 1e\+308"),
     ({"batch_size": 0}, "'batch_size' parameter"),
     ({"learning_rate_init": 0.0}, "'learning_rate_init' parameter"),
     ({"momentum": 1.5, "solver": "sgd"}, "'momentum' parameter"),

@@ -32,6 +32,12 @@ def broken():
     return X_broken
 
 
+def masked(array):
+    """With one value that is not to count."""
+    return np.ma.masked_array(array, np.arange(array.size).reshape(array.shape) == 0)
+
+
+RECORDS = np.zeros(ROWS, [("age", float), ("height", float)])
 FRAME = pd.DataFrame(X, columns=list("abc"))
 MISSING = FRAME.mask(FRAME > 1)
 
@@ -64,6 +70,8 @@ FEATURES = {
     "missing booleans": ((FRAME > 0).astype("boolean").mask(MISSING.isna()),
                          "Input X contains NaN"),
     "a column of texts": (FRAME.assign(d="x"), "could not convert string to float: 'x'"),
+    "masked": (masked(X), "X has a masked value in row 0: fill what is masked"),
+    "named fields": (RECORDS, "X must be plain values, and its elements have the fields age, heig"),
     "names of several types": (pd.DataFrame(X, columns=["a", 1, 2]), "Feature names are only"),
 }  # fmt: skip
 # name: (labels, numbers, what the sentence says)
@@ -82,13 +90,17 @@ TARGETS = {
     "missing": (pd.Series([None, *LABELS[1:]], dtype="Int64"),
                 pd.Series([None, *NUMBERS[1:]], dtype="Float64"), "Input y contains NaN"),
     "missing, of None": ([None] * ROWS, [None] * ROWS,
-                         "Unknown label type|every value must be finite"),
+                         "y misses 20 labels, the first in row 0|every value must be finite"),
+    "masked": (masked(LABELS), masked(NUMBERS), "y has a masked value in row 0"),
+    "named fields": (RECORDS, RECORDS, "y must be plain values, and its elements have the fields"),
+    "missing, of pandas' texts": (pd.Series(["a", None] * 10, dtype="string"), None,
+                                  r"y misses 10 labels, the first in row 1 \(NaN, None or NA\)"),
     "texts for numbers": (None, ["1.5"] * ROWS, "y must be numbers"),
     "numbers for labels": (NUMBERS, None, "Unknown label type: continuous"),
     "texts and numbers": (np.array(["no", 1] * 10, object), None,
                           "labels of one type, and these are of several: int, str"),
     "texts and None": (np.array(["no", None] * 10, object), None,
-                       "labels of one type, and these are of several: NoneType, str"),
+                       "y misses 10 labels, the first in row 1"),
     "bytes": (np.array([b"no", b"yes"] * 10), None, "bytes is not supported"),
     "several columns of classes": (np.array([[0, 1], [2, 3]] * 10), None,
                                    "several columns of classes"),
@@ -105,6 +117,9 @@ WEIGHTS = {
     "two columns": (np.ones((ROWS, 2)), {}, "sample_weight: .*must be 1D array or scalar"),
     "texts": (["a"] * ROWS, {}, "sample_weight: could not convert"),
     "None": ([None] * ROWS, {}, "Input sample_weight contains NaN"),
+    "masked": (masked(np.ones(ROWS)), {}, "sample_weight has a masked value in row 0"),
+    "nothing beside the penalty": (np.full(ROWS, 5e-324), {},
+                                   "sample_weight: .*nothing of the loss beside the penalty"),
     "empty": ([], {}, "sample_weight: .*0 sample"),
     "zero for all rows held out": (np.r_[np.zeros(10), 1, np.zeros(9)], EARLY,
                                    "the weights of all rows held out are 0|sum to 0"),
@@ -115,6 +130,7 @@ VALIDATION = {
     "X alone": (X, None, None, "X_val and y_val belong together"),
     "y alone": (None, LABELS, NUMBERS, "X_val and y_val belong together"),
     "NaN": (holding(X, np.nan), LABELS, NUMBERS, "Input X contains NaN"),
+    "masked": (masked(X), LABELS, NUMBERS, "X_val has a masked value in row 0"),
     "no rows": (X[:0], LABELS[:0], NUMBERS[:0], "0 sample"),
     "another length": (X, LABELS[:3], NUMBERS[:3], r"inconsistent numbers of samples: \[20, 3\]"),
     "other targets": (X, LABELS + 1, X[:, :2], "has classes not in|must have a column for each"),

@@ -1,8 +1,9 @@
 """Elementary functions for kernels.
 
-float64 calls the C library. float32 has polynomials of its own, without a branch, so that a
-loop over them becomes vector instructions: the C library's are called one element at a time.
-The coefficients of ``exp`` are those of the Cephes library (S. L. Moshier, 1992).
+Exponentials are polynomials of our own, without a branch, so that a loop over them becomes vector
+instructions: the C library's are called one element at a time. The others are the C library's.
+The float32 coefficients of ``exp`` are those of the Cephes library (S. L. Moshier, 1992), as are
+both splittings of ln 2; in float64 they are those of the Taylor series.
 """
 
 import math
@@ -19,13 +20,11 @@ def _power_of_two_float32(k):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
 
 @device(float32=_power_of_two_float32)
 def power_of_two(k: int) -> float:
-    """2**k; for float32 from k = -126 on, and infinity for k = 128."""
-    return math.ldexp(1.0, k)
+    """2**k for normal results, and infinity for one exponent more."""
+    return float_from_bits((k + 1023) << 52)
 
 
-@device(fastmath={"contract"})
-def reduced(x: float) -> tuple[float, float, int]:
-    """x = k ln 2 + r with |r| <= ln 2 / 2: (e**r - 1, k as a real, k), for float32."""
+def _reduced_float32(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     shifted = x * real(1.44269504088896341) + real(12582912)  # 1.5 * 2**23: rounds to an integer
     k = shifted - real(12582912)
     r = x - k * real(0.693359375)
@@ -39,50 +38,84 @@ def reduced(x: float) -> tuple[float, float, int]:
     return (p * r) * r + r, k, float_bits(shifted) - float_bits(real(12582912))
 
 
-def _exp_float32(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """2**k in two steps, so that subnormal results and infinity come out right."""
-    x = real(-104) if x < real(-104) else x  # e**-104 rounds to 0; NaN fails both comparisons
-    x = real(89) if x > real(89) else x  # e**89 rounds to infinity
-    q, _, k = reduced(x)
+@device(fastmath={"contract"}, float32=_reduced_float32)
+def reduced(x: float) -> tuple[float, float, int]:
+    """x = k ln 2 + r with |r| <= ln 2 / 2: (e**r - 1, k as a real, k)."""
+    shifted = x * 1.44269504088896341 + 6755399441055744.0  # 1.5 * 2**52: rounds to an integer
+    k = shifted - 6755399441055744.0
+    r = x - k * 0.693145751953125
+    r = r - k * 1.42860682030941723212e-6
+    p = 1 / 6227020800
+    p = p * r + 1 / 479001600
+    p = p * r + 1 / 39916800
+    p = p * r + 1 / 3628800
+    p = p * r + 1 / 362880
+    p = p * r + 1 / 40320
+    p = p * r + 1 / 5040
+    p = p * r + 1 / 720
+    p = p * r + 1 / 120
+    p = p * r + 1 / 24
+    p = p * r + 1 / 6
+    p = p * r + 0.5
+    return (p * r) * r + r, k, float_bits(shifted) - float_bits(6755399441055744.0)
+
+
+def _clipped_float32(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    x = real(-104) if x < real(-104) else x
+    return real(89) if x > real(89) else x
+
+
+@device(float32=_clipped_float32)
+def clipped(x: float) -> float:
+    """x from where e**x rounds to 0 to where it rounds to infinity; NaN fails both comparisons."""
+    x = -746.0 if x < -746.0 else x
+    return 710.0 if x > 710.0 else x
+
+
+@device()
+def exp(x: float) -> float:
+    """e**x; 2**k in two steps, so that subnormal results and infinity come out right."""
+    q, _, k = reduced(clipped(x))
     half = k >> 1
     return (q + real(1)) * power_of_two(half) * power_of_two(k - half)
 
 
-@device(float32=_exp_float32)
-def exp(x: float) -> float:
-    """e**x."""
-    return math.exp(x)
+def _clipped_to_normal_float32(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    x = real(-87) if x < real(-87) else x
+    return real(89) if x > real(89) else x
 
 
-def _logistic_float32(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Where e**-x passes 2**127.5 the result is no normal number: infinity, and so 0, will do."""
-    x = real(-89) if x < real(-89) else x
-    x = real(87) if x > real(87) else x
-    q, _, k = reduced(-x)
+@device(float32=_clipped_to_normal_float32)
+def clipped_to_normal(x: float) -> float:
+    """x from where e**x is the smallest normal number to where it rounds to infinity."""
+    x = -708.0 if x < -708.0 else x
+    return 710.0 if x > 710.0 else x
+
+
+@device()
+def logistic(x: float) -> float:
+    """1 / (1 + e**-x).
+
+    Where e**-x passes half the largest power of two the result is no normal number: infinity, and
+    so 0, will do.
+    """
+    q, _, k = reduced(clipped_to_normal(-x))
     return real(1) / (real(1) + (q + real(1)) * power_of_two(k))
 
 
-@device(float32=_logistic_float32)
-def logistic(x: float) -> float:
-    """1 / (1 + e**-x)."""
-    return real(1) / (real(1) + math.exp(-x))
+@device()
+def tanh(x: float) -> float:
+    """(e**x - e**-x) / (e**x + e**-x).
 
-
-def _tanh_float32(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """t / (t + 2) with t = e**2|x| - 1, which keeps its digits near 0; then the sign of x."""
+    As t / (t + 2) with t = e**2|x| - 1, which keeps its digits near 0; then the sign of x.
+    """
     size = -x if x < real(0) else x
-    size = real(20) if size > real(20) else size  # tanh is 1 from 9.02 on
+    size = real(20) if size > real(20) else size  # from where on tanh is 1
     q, _, k = reduced(size + size)
     scale = power_of_two(k)
     t = scale * q + (scale - real(1))
     y = t / (t + real(2))
     return -y if x < real(0) else y
-
-
-@device(float32=_tanh_float32)
-def tanh(x: float) -> float:
-    """(e**x - e**-x) / (e**x + e**-x)."""
-    return math.tanh(x)
 
 
 @device()

@@ -12,7 +12,7 @@ from chainrule.engine.blas import one_thread
 from chainrule.engine.choosing import ThreadChoice
 from chainrule.engine.program import Program
 from chainrule.engine.threads import Team, cores, sleep_address
-from chainrule.engine.walking import compiled_wait, compiled_walk, table_of
+from chainrule.engine.walking import compiled_walk, table_of
 
 SLICE = 0.04  # seconds after which Python gets control back, about
 SNAPSHOT = 0.05  # seconds between two snapshots
@@ -92,7 +92,8 @@ class Executor:
             program, most, seed, self._order.ctypes.data if shuffled else 0
         )
         self._control = self._control_block(rows, batch_rows, seed, shuffled, mean, cursor)
-        self._team = Team(most, self._control, self._walk, compiled_wait)
+        self._table = self._new_table()
+        self._team = Team(most, self._control, self._walk)
         self._tile_seconds: float | None = None
         self._snapshot: tuple[Any, ...] | None = None
         self._snapshot_time = 0.0
@@ -198,15 +199,12 @@ class Executor:
         """
         control = self._control
         control[w.END_EPOCH], control[w.END_STEP], control[w.BUDGET] = 1, FOREVER, FOREVER
-        walk, table, epoch = compiled_walk(), self._table(), w.EPOCH
-        at = table.ctypes.data
+        walk, at, epoch = compiled_walk(), self._table.ctypes.data, w.EPOCH
 
         def run() -> None:
             # Not control: the table holds addresses of this executor's memory.
             self._control[epoch] = 0
             walk(0, 1, at)
-
-        run.keeps = table  # type: ignore[attr-defined]
 
         return run
 
@@ -226,6 +224,7 @@ class Executor:
         room = self._start[0] + self.losses.size
         if self.epoch >= room:
             self.losses = np.concatenate([self.losses, np.zeros(self.losses.size)])
+            self._table[:] = self._new_table()
             room = self._start[0] + self.losses.size
         epoch = min(epoch, room)
         if self.program.ranges:
@@ -235,12 +234,11 @@ class Executor:
             self._last_finite(last)
             raise NotFiniteError(last + 1)
 
-    def _walk(self, worker: int) -> int:
-        table = self._table()
-        compiled_walk()(worker, self.threads, table.ctypes.data)
-        return int(self._control[w.STATUS])
+    def _walk(self, worker: int) -> None:
+        workers = self._team.workers if worker else self.threads
+        compiled_walk()(worker, workers, self._table.ctypes.data)
 
-    def _table(self) -> np.ndarray:
+    def _new_table(self) -> np.ndarray:
         """What the walk walks over."""
         tables = self.binding.tables
         return table_of(
@@ -260,7 +258,8 @@ class Executor:
             self._team.start()
         tiles = self._tiles_done()
         start = time.perf_counter()
-        status = self._team.walk()
+        self._walk(0)
+        status = int(control[w.STATUS])
         if self._choice:
             self._choice.record(
                 self.threads, self._tiles_done() - tiles, time.perf_counter() - start
@@ -273,7 +272,7 @@ class Executor:
             self._tile_seconds = max(seconds, previous / 8)
         if status == w.AT_HOST and self._at_host:
             self._at_host(self)
-        return int(status)
+        return status
 
     def _losses_so_far(self) -> np.ndarray:
         """The losses of the epochs completed, and of the one under way."""

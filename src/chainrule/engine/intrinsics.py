@@ -71,22 +71,24 @@ def size_of(_typing, dtype):
 
 @intrinsic
 def float_bits(_typing, x):
-    """The 32 bits of a float32 as an integer."""
+    """The bits of a floating-point number, as an integer of its size."""
+    bits = types.int32 if x == types.float32 else types.int64
 
-    def codegen(_context, builder, _signature, args):
-        return builder.bitcast(args[0], I32)
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], context.get_value_type(signature.return_type))
 
-    return types.int32(types.float32), codegen
+    return bits(x), codegen
 
 
 @intrinsic
 def float_from_bits(_typing, bits):
-    """The float32 that has these 32 bits."""
+    """The floating-point number of an integer's size that has its bits."""
+    number = types.float32 if bits == types.int32 else types.float64
 
-    def codegen(_context, builder, _signature, args):
-        return builder.bitcast(args[0], ir.FloatType())
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], context.get_value_type(signature.return_type))
 
-    return types.float32(types.int32), codegen
+    return number(bits), codegen
 
 
 @intrinsic

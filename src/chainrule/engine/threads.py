@@ -36,26 +36,18 @@ def cores() -> int:
 
 
 class Team:
-    """Helpers that run ``walk(worker)`` each time that the host does.
+    """Helpers that walk each time that the host does.
 
     Args:
         workers: how many walk together, the calling thread among them.
-        control: the control block.
-        walk: the walk for a worker's number; all workers must call it the same number of times.
-        wait: makes the compiled wait for a change of a word of the control block.
+        control: the control block, which worker 0 sets them going by.
+        walk: the walk for a worker's number; a helper's lasts until it is told to quit.
     """
 
-    def __init__(
-        self,
-        workers: int,
-        control: np.ndarray,
-        walk: Callable[[int], int],
-        wait: Callable[[], Callable[..., None]],
-    ) -> None:
+    def __init__(self, workers: int, control: np.ndarray, walk: Callable[[int], None]) -> None:
         self.workers = workers
         self._control = control
         self._walk = walk
-        self._wait = wait
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> "Team":
@@ -65,9 +57,8 @@ class Team:
         """Start the helpers, unless they run already."""
         if len(self._threads) == self.workers - 1:
             return
-        wait = self._wait()
         for worker in range(1, self.workers):
-            thread = threading.Thread(target=self._serve, args=(worker, wait), daemon=True)
+            thread = threading.Thread(target=self._walk, args=(worker,), daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -78,16 +69,3 @@ class Team:
             thread.join()
         self._threads.clear()
         self._control[words.QUIT] = self._control[words.GO] = 0
-
-    def walk(self) -> int:
-        """Walk with the whole team, which worker 0 sets going; the status of the walk."""
-        return self._walk(0)
-
-    def _serve(self, worker: int, wait: Callable[..., None]) -> None:
-        turn = 0
-        while True:
-            wait(self._control.ctypes.data, self._control.size, words.GO, turn)
-            turn += 1
-            if self._control[words.QUIT]:
-                return
-            self._walk(worker)

@@ -26,6 +26,7 @@ from chainrule.engine.control import (
     MEAN,
     NEXT_TILE,
     NOT_FINITE,
+    QUIT,
     ROWS,
     SCALAR_BASE,
     SCALAR_BYTES,
@@ -263,23 +264,31 @@ def walk(worker, workers, control, segments, blocks, instructions, operands, all
 
 
 def walk_at(worker, workers, table):
-    """Walk over arrays at the addresses of a table, in pairs with their lengths."""
+    """Walk over arrays at the addresses of a table, in pairs with their lengths.
+
+    Worker 0 walks once. The others walk each time that it does, until they are told to quit: not
+    through Python, where they would have to wait for its lock.
+    """
     words = carray(pointer(table, np.int64), (11, 2))
     control = carray(pointer(words[0, 0], np.int64), words[0, 1])
-    segments = carray(pointer(words[1, 0], np.int64), (words[1, 1], 3))
-    blocks = carray(pointer(words[2, 0], np.int64), (words[2, 1], 4))
-    instructions = carray(pointer(words[3, 0], np.int64), (words[3, 1], 2))
-    operands = words[4, 0]
-    regions = carray(pointer(words[5, 0], np.int64), (words[5, 1], REGIONS))
-    contexts = carray(pointer(words[6, 0], context_record), words[6, 1])
-    ranges = carray(pointer(words[7, 0], np.int64), (words[7, 1], 4))
-    factors = carray(pointer(words[8, 0], np.float64), (words[8, 1], 2))
-    order = carray(pointer(words[9, 0], np.int64), words[9, 1])
-    losses = carray(pointer(words[10, 0], np.float64), words[10, 1])
-    walk(worker, workers, control, segments, blocks, instructions, operands, regions, contexts,
-         ranges, factors, order, losses)  # fmt: skip
-
-
-def wait_at(control, words, index, value):
-    """Wait for a change of a word of the control block at an address."""
-    wait_for_change(carray(pointer(control, np.int64), words), index, value)
+    turn = 0
+    while True:
+        if worker > 0:
+            wait_for_change(control, GO, turn)
+            turn += 1
+            if control[QUIT]:
+                return
+        segments = carray(pointer(words[1, 0], np.int64), (words[1, 1], 3))
+        blocks = carray(pointer(words[2, 0], np.int64), (words[2, 1], 4))
+        instructions = carray(pointer(words[3, 0], np.int64), (words[3, 1], 2))
+        operands = words[4, 0]
+        regions = carray(pointer(words[5, 0], np.int64), (words[5, 1], REGIONS))
+        contexts = carray(pointer(words[6, 0], context_record), words[6, 1])
+        ranges = carray(pointer(words[7, 0], np.int64), (words[7, 1], 4))
+        factors = carray(pointer(words[8, 0], np.float64), (words[8, 1], 2))
+        order = carray(pointer(words[9, 0], np.int64), words[9, 1])
+        losses = carray(pointer(words[10, 0], np.float64), words[10, 1])
+        walk(worker, workers, control, segments, blocks, instructions, operands, regions, contexts,
+             ranges, factors, order, losses)  # fmt: skip
+        if worker == 0:
+            return

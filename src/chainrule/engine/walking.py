@@ -1,4 +1,4 @@
-"""The compiled loops as functions for Python, found without Numba where they are stored."""
+"""The compiled loop as a function for Python, found without Numba where they are stored."""
 
 import functools
 from collections.abc import Callable
@@ -10,7 +10,10 @@ from chainrule.engine import cache, native
 
 @functools.cache
 def compiled_walk() -> Callable[[int, int, int], None]:
-    """The walk of a worker, of so many, over the arrays of a table at an address."""
+    """The walk of a worker, of so many, over the arrays of a table at an address.
+
+    That of a helper, any but worker 0, lasts until it is told to quit.
+    """
 
     def entry() -> Callable[..., None]:
         from chainrule.engine import walker
@@ -18,18 +21,6 @@ def compiled_walk() -> Callable[[int, int, int], None]:
         return walker.walk_at
 
     return native.callable_at(cache.address("walk", entry, "any"), 3)
-
-
-@functools.cache
-def compiled_wait() -> Callable[[int, int, int, int], None]:
-    """The wait of helpers between two walks: control block, its words, index, value."""
-
-    def entry() -> Callable[..., None]:
-        from chainrule.engine import walker
-
-        return walker.wait_at
-
-    return native.callable_at(cache.address("wait", entry, "any"), 4)
 
 
 def table_of(*arrays: np.ndarray) -> np.ndarray:

@@ -1,17 +1,22 @@
 """What both estimators have in common: data are checked and handed on, outputs come back."""
 
+import functools
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
     validate_data,
 )
 
+from chainrule.data import refuse_disguised
 from chainrule.estimators import fitting, parameters
 from chainrule.estimators.members import fit_members, outputs_of_members
 from chainrule.estimators.undo import all_or_nothing
@@ -67,13 +72,39 @@ class BaseMLP(BaseEstimator, ABC):
         """What the reported loss has over the loss that is differentiated."""
         return 0.0
 
+    def _look_at(self, X: Any, y: Any, suffix: str = "") -> None:
+        """Refuse what scikit-learn's checks would let pass, or fail at."""
+        refuse_disguised(X, f"X{suffix}")
+        refuse_disguised(y, f"y{suffix}")
+
     def _row_weights(self, X: Any, y: Any, sample_weight: Any) -> np.ndarray | None:
         if sample_weight is None:
             return None
+        refuse_disguised(sample_weight, "sample_weight")
         with parameters.said_of("sample_weight"):
             return _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
+
+    # ------------------------------------------------------------ parameters
+
+    @classmethod
+    @functools.cache
+    def _get_param_names(cls) -> list[str]:
+        """The names of the parameters, which BaseEstimator would read from the signature anew."""
+        names: list[str] = super()._get_param_names()
+        return names
+
+    def _validate_params(self) -> None:
+        """Check what differs from its default: defaults are what they may be."""
+        defaults = _defaults(type(self).__init__)
+        changed = {
+            name: value for name, value in self.get_params(deep=False).items()
+            if value is not defaults.get(name, self)
+        }  # fmt: skip
+        validate_parameter_constraints(
+            self._parameter_constraints, changed, caller_name=type(self).__name__
+        )
 
     # ------------------------------------------------------------ fitting
 
@@ -83,13 +114,20 @@ class BaseMLP(BaseEstimator, ABC):
     ) -> "BaseMLP":  # fmt: skip
         fitted = self._networks()
         first = not fitted or not (self.warm_start or incremental)
+        # As scikit-learn's own fit does, whose decorator for that loads its progress bars.
+        if not (get_config()["skip_parameter_validation"] or (incremental and fitted)):
+            self._validate_params()
         parameters.check_together(self)
         if not first and fitted != self.n_estimators:
             raise ValueError(
                 f"n_estimators is {self.n_estimators}, and {fitted} were fitted: who goes on keeps "
                 "their number"
             )
-        with all_or_nothing(self, in_place=not first):
+        with (
+            config_context(skip_parameter_validation=True),
+            all_or_nothing(self, in_place=not first),
+        ):
+            self._look_at(X, y)
             X, y = validate_data(
                 self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=REALS, reset=first,
                 **target_checks,
@@ -114,6 +152,7 @@ class BaseMLP(BaseEstimator, ABC):
             return None
         if X_val is None or y_val is None:
             raise ValueError("X_val and y_val belong together: give both or neither")
+        self._look_at(X_val, y_val, "_val")
         X, y = validate_data(
             self, X_val, y_val, accept_sparse=SPARSE, multi_output=True, dtype=REALS, reset=False,
             **target_checks,
@@ -130,6 +169,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _checked_rows(self, X: Any) -> Any:
         check_is_fitted(self)
+        refuse_disguised(X, "X")
         return validate_data(self, X, accept_sparse=SPARSE, dtype=REALS, reset=False)
 
     def _outputs(self, X: Any) -> np.ndarray:
@@ -187,3 +227,10 @@ class BaseMLP(BaseEstimator, ABC):
         super().__setstate__(state)
         if "network_" in state:
             fitting.show(self)
+
+
+@functools.cache
+def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """The defaults of a function's parameters."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}

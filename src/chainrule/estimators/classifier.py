@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
@@ -13,7 +13,7 @@ from sklearn.utils.validation import column_or_1d
 from chainrule.activations import activations
 from chainrule.estimators import parameters
 from chainrule.estimators.base import BaseMLP
-from chainrule.estimators.labels import Labels
+from chainrule.estimators.labels import Labels, refuse_missing
 from chainrule.estimators.validation import Rows, accuracy
 from chainrule.losses import Loss
 
@@ -181,7 +181,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.n_jobs = n_jobs
         self.n_estimators = n_estimators
 
-    @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
     ) -> "MLPClassifier":
@@ -201,7 +200,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self
 
     @available_if(parameters.offers_partial_fit)
-    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, *, classes: Any = None, sample_weight: Any = None,
         X_val: Any = None, y_val: Any = None,
@@ -295,6 +293,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "the cross-entropy that suits"
             )
         return self._labels.outputs, activation
+
+    def _look_at(self, X: Any, y: Any, suffix: str = "") -> None:
+        super()._look_at(X, y, suffix)
+        refuse_missing(y, f"y{suffix}")
 
     def _checked_targets(
         self, y: np.ndarray, first: bool, incremental: bool, classes: Any

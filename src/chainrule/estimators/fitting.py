@@ -209,7 +209,7 @@ class _Training:
                     shuffle=bool(e.shuffle), sample_weight=self.rows.weights,
                     validation_data=(self.held.X, self.held.y) if self.held else None,
                     callbacks=[stopping, *callbacks], clip=e.clip, state=self.state,
-                    penalty=parameters.penalty_of(e, self.rows.weights),
+                    penalty=parameters.penalty_of(e, self.rows.weights, e.network_.vector.dtype),
                     threads=parameters.threads_of(e.n_jobs),
                 )  # fmt: skip
             except DivergedError as error:

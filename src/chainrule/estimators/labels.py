@@ -130,6 +130,35 @@ class Labels:
         return outputs
 
 
+def refuse_missing(y: Any, name: str) -> None:
+    """Refuse labels that are not there.
+
+    Raises:
+        ValueError: naming the first of them.
+    """
+    if isinstance(y, np.ndarray) and y.dtype != object:
+        return  # NaN is found with the other numbers
+    try:
+        rows = np.asarray(y)
+    except ValueError:
+        return  # of no shape: what checks shapes says so
+    if rows.dtype == object and rows.ndim:
+        missing = [k for k, row in enumerate(rows.reshape(len(rows), -1)) if _gap(row)]
+        if missing:
+            labels = "a label" if len(missing) == 1 else f"{len(missing)} labels, the first"
+            raise ValueError(f"{name} misses {labels} in row {missing[0]} (NaN, None or NA)")
+
+
+def _gap(labels: np.ndarray) -> bool:
+    """Whether one of some labels is missing; pandas' NA is neither equal nor unequal to itself."""
+    try:
+        return any(label is None or bool(label != label) for label in labels)
+    except TypeError:
+        return True
+    except ValueError:  # a label that is an array
+        return False
+
+
 def _refuse_mixed(y: Any) -> None:
     """Refuse labels that have no order, which classes are in."""
     if getattr(y, "dtype", None) != np.dtype(object):

@@ -25,6 +25,7 @@ from chainrule.training.quasi_newton import LBFGS
 AT_LEAST_0 = Interval(Real, 0, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
 LARGEST = 2**31 - 1
+LARGEST_PENALTY = 1e-6  # of the largest number of a dtype: weights are multiplied by it
 COUNT = Interval(Integral, 1, None, closed="left")
 SHARE = Interval(Real, 0, 1, closed="left")
 
@@ -236,18 +237,29 @@ def rate_at(optimizer: Optimizer, step: int, at: Steps) -> float:
     return value
 
 
-def penalty_of(estimator: Any, weights: np.ndarray | None) -> Penalty | None:
+def penalty_of(estimator: Any, weights: np.ndarray | None, dtype: np.dtype[Any]) -> Penalty | None:
     """½ α ‖W‖² / m for a batch of m, as scikit-learn has it.
 
     The rows' weights are scaled to mean one by the trainer, and α with them: a row of weight 2
     counts as two rows.
+
+    Raises:
+        ValueError: if that is more than numbers of the dtype can be multiplied by.
     """
     if not estimator.alpha:
         return None
-    alpha = float(estimator.alpha)
+    alpha, most = float(estimator.alpha), float(np.finfo(dtype).max) * LARGEST_PENALTY
+    if alpha > most:
+        raise ValueError(f"alpha must be at most {most:.2g} in {dtype}, not {alpha:g}")
     if weights is not None and weights.any():
         with np.errstate(over="ignore"):
-            alpha /= float(weights.mean())
+            mean = float(weights.mean())
+        alpha = alpha / mean if alpha / most < mean else np.inf
+        if alpha > most:
+            raise ValueError(
+                f"sample_weight: with a mean of {mean:g} they make nothing of the loss beside the "
+                "penalty: scale them to a mean of 1, or set alpha=0"
+            )
     with said_of("alpha"):
         return L2(alpha, per_example=True)
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import xlogy
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
@@ -133,7 +133,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.n_jobs = n_jobs
         self.n_estimators = n_estimators
 
-    @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
     ) -> "MLPRegressor":
@@ -153,7 +152,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self
 
     @available_if(parameters.offers_partial_fit)
-    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
     ) -> "MLPRegressor":

@@ -98,7 +98,7 @@ def trace(
     else:
         if network.loss is None:
             raise ValueError("the network has no loss: give one, such as loss='mse'")
-        y = np.asarray(y)
+        y = data.numeric(y, "y")
         targets = data.targets(network, y[None] if y.ndim == 0 else y, rows)
         weights = data.weights(sample_weight, None, targets, rows)
         if mixes(regime.augment):
@@ -132,7 +132,7 @@ def columns_of(x: Any) -> tuple[str, ...]:
 def examples(network: Network, x: Any, name: str) -> np.ndarray:
     """Checked features of a few examples in float64, from whatever the training takes."""
     if not hasattr(x, "indptr"):
-        x = np.asarray(x)
+        x = data.numeric(x, name)
         x = x[None, :] if x.ndim == 1 else x
     checked = data.features(x, network.inputs, name, "float64")
     network.check_features(checked, name)

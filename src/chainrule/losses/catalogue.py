@@ -5,11 +5,12 @@
 
 from chainrule.engine.elementary import exp, log, log1p, log1p_exp
 from chainrule.engine.kernel import Context, Flat, Integers, Matrix, Vector, device, kernel, real
-from chainrule.engine.linalg import in_line
+from chainrule.engine.linalg import carray, in_line, pointer, stack_scratch
 from chainrule.equations import Equation, apply, symbols
 from chainrule.losses.entry import Form, Loss, ln, losses, total
 
 a, y, z, da = symbols("a y z da")
+FULL = 512  # numbers whose exponentials are taken at once
 
 
 @kernel(Equation("loss", total((y - a) ** 2)))
@@ -129,6 +130,15 @@ def ce_gradient_labels(da: Matrix, a: Matrix, y: Integers, context: Context) -> 
         da[i, y[i]] = real(-1) / a[i, y[i]]
 
 
+@device()
+def largest(z: Vector) -> float:
+    """maxₖ zₖ."""
+    top = z[0]
+    for k in range(1, z.size):
+        top = z[k] if z[k] > top else top
+    return top
+
+
 @device(fastmath={"reassoc"})
 def sum_exp(z: Vector, top: float) -> float:
     """Σₖ e**(zₖ − top)."""
@@ -138,27 +148,56 @@ def sum_exp(z: Vector, top: float) -> float:
     return s
 
 
+@device(fastmath={"reassoc"})
+def sum_of(x: Vector) -> float:
+    """Σₖ xₖ."""
+    s = real(0)
+    for k in range(x.size):
+        s += x[k]
+    return s
+
+
+@device(inline=False)
+def add_log_sum_exp(loss: Vector, z: Matrix) -> None:
+    """lossᵢ += ln Σₖ e**(zᵢₖ − maxₖ zᵢₖ), some rows at a time so that the vectors are full."""
+    m, n = z.shape
+    if n > FULL:
+        for i in range(m):
+            loss[i] += log(sum_exp(z[i], largest(z[i])))
+        return
+    place = stack_scratch(real(0), FULL)
+    i = 0
+    while i < m:
+        rows = min(FULL // n, m - i)
+        e, flat = carray(pointer(place, real), (rows, n)), carray(pointer(place, real), rows * n)
+        for r in range(rows):
+            top = largest(z[i + r])
+            for k in range(n):
+                e[r, k] = z[i + r, k] - top
+        for k in range(flat.size):
+            flat[k] = exp(flat[k])
+        for r in range(rows):
+            loss[i + r] += log(sum_of(e[r]))
+        i += rows
+
+
 @kernel(Equation("loss", apply("logsumexp", z) - total(y * z)))
 def ce_value_from_z(loss: Vector, z: Matrix, y: Matrix, context: Context) -> None:
     """−Σ y ln softmax(z), for targets that sum to one."""
     for i in range(loss.size):
-        top = z[i, 0]
-        for k in range(1, z.shape[1]):
-            top = z[i, k] if z[i, k] > top else top
-        t = real(0)
+        top, t = largest(z[i]), real(0)
         for k in range(z.shape[1]):
             t += y[i, k] * (z[i, k] - top)
-        loss[i] = log(sum_exp(z[i], top)) - t
+        loss[i] = -t
+    add_log_sum_exp(loss, z)
 
 
 @kernel(Equation("loss", apply("logsumexp", z) - apply("pick", z, y)))
 def ce_value_labels_from_z(loss: Vector, z: Matrix, y: Integers, context: Context) -> None:
     """−ln softmax(z)[y]."""
     for i in range(loss.size):
-        top = z[i, 0]
-        for k in range(1, z.shape[1]):
-            top = z[i, k] if z[i, k] > top else top
-        loss[i] = log(sum_exp(z[i], top)) - (z[i, y[i]] - top)
+        loss[i] = largest(z[i]) - z[i, y[i]]
+    add_log_sum_exp(loss, z)
 
 
 @kernel(Equation("delta", a - apply("onehot", y, a)))
