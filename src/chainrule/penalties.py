@@ -50,12 +50,20 @@ def strength_per_example(context: Context) -> float:
 
 
 @device(fastmath={"reassoc"})
-def penalty_of(p: Range, l1: float, l2: float) -> float:
-    """Σ λ₁ |p| + ½ λ₂ p², in float64."""
+def sum_of_sizes(x: Range) -> float:
+    """Σ |x|, in float64."""
     s = 0.0
-    for i in range(p.size):
-        x = float(p[i])
-        s += l1 * abs(x) + 0.5 * l2 * x * x
+    for i in range(x.size):
+        s += abs(float(x[i]))
+    return s
+
+
+@device(fastmath={"reassoc"})
+def sum_of_squares(x: Range) -> float:
+    """Σ x², in float64."""
+    s = 0.0
+    for i in range(x.size):
+        s += float(x[i]) * float(x[i])
     return s
 
 
@@ -70,18 +78,29 @@ def gradient_equation(scale: Expression) -> Equation:
 
 @kernel(value_equation(omega))
 def penalty_value(total: RangeSum, p: Range, l1: Scalar, l2: Scalar, context: Context) -> None:
-    scale = strength(context)
-    total[0] = scale * penalty_of(p, l1, l2) if scale != 0 else 0.0
+    """What has no strength is not looked at: half of a small step would go into it."""
+    scale, s = strength(context), 0.0
+    if scale != 0.0:
+        if l1 != 0.0:
+            s += l1 * sum_of_sizes(p)
+        if l2 != 0.0:
+            s += 0.5 * l2 * sum_of_squares(p)
+        s *= scale
+    total[0] = s
 
 
 @kernel(gradient_equation(omega))
 def penalty_gradient(g: Range, p: Range, l1: Scalar, l2: Scalar, context: Context) -> None:
     scale = strength(context)
     a, b = real(scale * l1), real(scale * l2)
-    for i in range(g.size):
-        x = p[i]
-        side = real(1) if x > real(0) else (real(-1) if x < real(0) else x)
-        g[i] += a * side + b * x
+    if a != real(0):
+        for i in range(g.size):
+            x = p[i]
+            side = real(1) if x > real(0) else (real(-1) if x < real(0) else x)
+            g[i] += a * side + b * x
+    elif b != real(0):
+        for i in range(g.size):
+            g[i] += b * p[i]
 
 
 penalty_value_per_example = penalty_value.specialised(
@@ -111,15 +130,6 @@ def clip_value(g: Range, limit: Scalar, context: Context) -> None:
         x = g[i]
         x = -high if x < -high else x
         g[i] = high if x > high else x
-
-
-@device(fastmath={"reassoc"})
-def sum_of_squares(g: Range) -> float:
-    """Σ g², in float64."""
-    s = 0.0
-    for i in range(g.size):
-        s += float(g[i]) * float(g[i])
-    return s
 
 
 @kernel(Equation("squares", apply("sum_all", g**2)))
