@@ -24,7 +24,7 @@ check: $(VENV)/developing  ## lint, format, types, import contract
 	$(BIN)/lint-imports
 
 gallery: $(VENV)/installed  ## docs/gallery.md and its pictures, from the registries
-	$(BIN)/python -m chainrule.glass.gallery docs
+	$(BIN)/python -m chainrule.glass.gallery.pages docs
 
 bench: $(VENV)/benchmarking  ## the benchmarks; make bench WORK=tiny for one
 	$(BIN)/python -m benchmarks $(WORK)

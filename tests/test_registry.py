@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from chainrule.registry import Registry, name_and_argument, name_and_arguments
+from chainrule.registry import Registry, name_and_argument, name_and_arguments, name_and_options
 
 
 @dataclass(frozen=True)
@@ -86,3 +86,27 @@ def test_where_one_number_is_asked_for_two_are_refused():
 def test_what_is_no_name_is_refused(text):
     with pytest.raises(ValueError, match="is neither a name nor a name with a number"):
         name_and_argument(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("adam", ("adam", {})),
+        (" adam() ", ("adam", {})),
+        ("adamw(beta1=.5, weight_decay = 1e-3)", ("adamw", {"beta1": 0.5, "weight_decay": 1e-3})),
+        ("plateau(monitor='loss', minimum=-1)", ("plateau", {"monitor": "loss", "minimum": -1})),
+        ("cosine(period=None)", ("cosine", {"period": None})),
+    ],
+)  # fmt: skip
+def test_a_name_may_carry_values_by_their_names(text, found):
+    assert name_and_options(text) == found
+
+
+@pytest.mark.parametrize("text", [
+    "", "adam w", "adam(", "adam(0.5)", "adam(beta1)", "adam(beta1=x)", "adam(beta1=1, beta1=2)",
+    "adam(**{'beta1': 1})", "adam(beta1=__import__('os'))", "os.system", "adam()()", "lambda: 0",
+    "(" * 150, "adam(beta1=" + "9" * 200 + ")", "adam\x00",
+])  # fmt: skip
+def test_what_is_no_name_with_values_is_refused(text):
+    with pytest.raises(ValueError, match="is neither a name nor a name with values in brackets"):
+        name_and_options(text)

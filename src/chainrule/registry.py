@@ -1,5 +1,6 @@
 """How entries of the mathematics are found by name, and how users add their own."""
 
+import ast
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ class Entry(Protocol):
 
 
 E = TypeVar("E", bound=Entry)
+LONGEST = 200  # letters of a name with its values
 
 
 class Named(ABC):
@@ -110,3 +112,29 @@ def name_and_argument(text: str) -> tuple[str, float | None]:
     if len(numbers) > 1:
         raise ValueError(f"{text!r} has {len(numbers)} arguments, and {name} takes one at most")
     return name, numbers[0] if numbers else None
+
+
+def name_and_options(text: str) -> tuple[str, dict[str, Any]]:
+    """Read ``"adam"`` or ``"adamw(beta1=0.8, weight_decay=0.1)"``.
+
+    Raises:
+        ValueError: if it is neither a name nor a name with values in brackets.
+
+    >>> name_and_options("step(every=5)")
+    ('step', {'every': 5})
+    """
+    name, options = text.strip(), dict[str, Any]()
+    try:
+        found = ast.parse(name, mode="eval").body if len(name) <= LONGEST else None
+        if isinstance(found, ast.Call) and isinstance(found.func, ast.Name) and not found.args:
+            values = {str(one.arg): ast.literal_eval(one.value) for one in found.keywords}
+            if len(values) == len(found.keywords):
+                name, options = found.func.id, values
+    except (SyntaxError, ValueError):
+        pass
+    if not all(part.isidentifier() for part in (name, *options)) or "None" in options:
+        raise ValueError(
+            f"{text!r} is neither a name nor a name with values in brackets, such as "
+            "adamw(weight_decay=0.1)"
+        )
+    return name, options

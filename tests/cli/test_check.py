@@ -10,7 +10,7 @@ from sklearn.neural_network import MLPClassifier
 
 import chainrule as cr
 from chainrule.cli.main import run
-from chainrule.glass import gradcheck
+from chainrule.glass.checks import gradcheck
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WALKTHROUGH = str(EXAMPLES / "problems" / "lecture-walkthrough.toml")

@@ -6,7 +6,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli.main import run
-from chainrule.glass import profile as module
+from chainrule.glass.health import profile as module
 
 
 @pytest.fixture(autouse=True)

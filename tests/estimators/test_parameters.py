@@ -17,7 +17,7 @@ from tests.estimators.data import (
 
 import chainrule as cr
 from chainrule.optimizers import OPTIMIZERS, Lion
-from chainrule.schedules import SCHEDULES, Cosine
+from chainrule.schedules import SCHEDULES, Cosine, StepDecay
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -65,6 +65,10 @@ REFUSED = [
     ({"network": [cr.Dense(3)], "batch_norm": True}, "put them into network"),
     ({"callbacks": [3]}, "callbacks must be a list of functions of an Epoch"),
     ({"optimizer": "adamantium"}, "unknown optimizer 'adamantium'; there are adagrad, adam"),
+    ({"optimizer": "adam(learning_rate=1)"}, "learning_rate has a place of its own"),
+    ({"optimizer": "adam(beta=1)"}, "the optimizer 'adam' has no 'beta'; it can have"),
+    ({"optimizer": "lbfgs(memory=3)"}, r"has values of its own: give cr.LBFGS\(...\)"),
+    ({"schedule": "step(every=0)"}, "every of step must be"),
     ({"schedule": "lunar"}, "unknown schedule 'lunar'; there are"),
     ({"schedule": "cosine", "solver": "lbfgs"}, "schedule cannot be used with L-BFGS"),
     ({"clip": 1.0}, "'clip' parameter"),
@@ -178,6 +182,12 @@ def test_an_optimizer_of_ones_own_has_its_own_rate():
     own = regressor(optimizer=Lion(0.003)).fit(X, NUMBERS)
     same(own, regressor(optimizer="lion", learning_rate_init=0.003).fit(X, NUMBERS))
     assert own._optimizer.learning_rate == 0.003
+
+
+def test_an_optimizer_and_a_schedule_may_carry_values():
+    text = regressor(optimizer="lion(beta1=0.8)", schedule="step(every=2, factor=0.5)")
+    own = regressor(optimizer=Lion(beta1=0.8), schedule=StepDecay(0.001, every=2, factor=0.5))
+    same(text.fit(X, NUMBERS), own.fit(X, NUMBERS))
 
 
 def test_an_optimizer_takes_the_place_of_the_solver():

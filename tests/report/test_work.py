@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chainrule.glass.checkup import checkup
+from chainrule.glass.health.checkup import checkup
 from chainrule.report import classes
 from chainrule.report.columns import columns_of, spark_of
 from chainrule.report.health import MOST_ROWS, health_of

@@ -15,8 +15,8 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
-from tests.glass.told_apart import check_right, examine_all
-from tests.glass.wrong_by_hand import drawn
+from tests.glass.mistakes.told_apart import check_right, examine_all
+from tests.glass.mistakes.wrong_by_hand import drawn
 
 from chainrule.glass.mistakes import MISTAKES
 

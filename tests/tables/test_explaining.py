@@ -10,8 +10,8 @@ import pytest
 import chainrule as cr
 from chainrule.equations.boxes import Fraction
 from chainrule.equations.text import text
-from chainrule.glass.document import Equations, Heading
 from chainrule.glass.figures import parsed
+from chainrule.glass.writers.document import Equations, Heading
 from chainrule.tables.errors import TableError
 from chainrule.tables.explaining import trace_rows
 from chainrule.tables.sources import table_of

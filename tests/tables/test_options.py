@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from chainrule.losses import losses
+from chainrule.optimizers import AdamW
+from chainrule.schedules import StepDecay
 from chainrule.tables.errors import TableError
 from chainrule.tables.fitting import fit
 from chainrule.tables.options import CLASS_WEIGHTS, TASKS, Options
@@ -68,3 +70,22 @@ def test_the_loss_of_a_task_is_no_exception(task, choice):
             options.loss_for(task)
     else:
         assert options.loss_for(task).name in SUITS[task]
+
+
+def test_an_optimizer_and_a_schedule_may_carry_values():
+    options = Options(
+        optimizer="adamw(beta1=0.8, weight_decay=0.1)", schedule="step(every=5)", learning_rate=0.01
+    )
+    assert options.optimiser() == AdamW(StepDecay(0.01, every=5), beta1=0.8, weight_decay=0.1)
+
+
+@pytest.mark.parametrize(("choice", "message"), [
+    ({"optimizer": "adamw(decay=0.1)"}, "the optimizer 'adamw' has no 'decay'; it can have"),
+    ({"optimizer": "adam(learning_rate=1)"}, "learning_rate has a place of its own"),
+    ({"optimizer": "momentum(momentum=os)"}, "is neither a name nor a name with values"),
+    ({"schedule": "step(initial=1)"}, "the initial value has a place of its own"),
+    ({"schedule": "cosine(final=-1)"}, "final of cosine must be"),
+])  # fmt: skip
+def test_values_that_there_are_not_are_refused(choice, message):
+    with pytest.raises(TableError, match=message):
+        Options(**choice)

@@ -10,8 +10,8 @@ from chainrule.cli.complaints import as_json, complain
 from chainrule.tables.errors import TableError, quoted
 
 if TYPE_CHECKING:
-    from chainrule.glass.triple import TripleCheck
-    from chainrule.glass.verdicts import Diagnosis
+    from chainrule.glass.checks.triple import TripleCheck
+    from chainrule.glass.mistakes.verdicts import Diagnosis
 
 ROWS = 16  # that are used, if nothing is said
 MOST_PARAMETERS = 200_000  # which take about a minute
@@ -96,11 +96,11 @@ def _checked(
 ) -> tuple[dict[str, "TripleCheck"], "Diagnosis | None", str]:
     """The check of each network by its name, what is said of claims, and of which data."""
     from chainrule.export.loading import kind_of
-    from chainrule.glass.triple import triple_check
+    from chainrule.glass.checks.triple import triple_check
 
     if kind_of(what) == "problem":
-        from chainrule.glass.diagnosis import diagnose
-        from chainrule.glass.problem_files import read_problem
+        from chainrule.glass.mistakes.diagnosis import diagnose
+        from chainrule.glass.problems.files import read_problem
 
         if file or data:
             raise ValueError("a problem has its own data: give no table beside it")
@@ -133,7 +133,7 @@ def _networks(
 ) -> tuple[dict[str, Any], Any, Any, str]:
     """Networks by name, the data that they are checked on, and words for these."""
     from chainrule.export.loading import load_any
-    from chainrule.glass.random_batch import random_batch
+    from chainrule.glass.checks.random_batch import random_batch
     from chainrule.network import Network
     from chainrule.tables.checking import rows_for_model, rows_for_network
 

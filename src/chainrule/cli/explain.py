@@ -14,7 +14,7 @@ from chainrule.cli.places import check_file_place
 from chainrule.tables.errors import TableError, quoted
 
 if TYPE_CHECKING:
-    from chainrule.glass.walkthrough import Walkthrough
+    from chainrule.glass.solutions.walkthrough import Walkthrough
 
 PDF = b"%PDF"  # as each begins
 
@@ -227,7 +227,7 @@ def _answers(found: "Walkthrough", why: Iterable[str], influence: Iterable[str])
 
 
 def _format(given: str | None, out: str | None) -> str:
-    from chainrule.glass.walkthrough import FORMATS
+    from chainrule.glass.solutions.walkthrough import FORMATS
 
     if given is not None:
         known = list(FORMATS.values())
@@ -301,8 +301,8 @@ USES = {
 
 
 def _problem(what: str, style: dict[str, Any], iterations: int | None) -> "Walkthrough":
-    from chainrule.glass.problem_files import read_problem
-    from chainrule.glass.walkthrough import walkthrough
+    from chainrule.glass.problems.files import read_problem
+    from chainrule.glass.solutions.walkthrough import walkthrough
 
     problem = read_problem(what)
     title = problem.title or Path(what).name
@@ -333,7 +333,7 @@ def _network(
     what: str, style: dict[str, Any], iterations: int | None, options: dict[str, Any]
 ) -> "Walkthrough":
     from chainrule.export.loading import load_any
-    from chainrule.glass.walkthrough import walkthrough
+    from chainrule.glass.solutions.walkthrough import walkthrough
     from chainrule.network import Network
     from chainrule.optimizers import GradientDescent
 

@@ -10,7 +10,7 @@ import typer
 from chainrule.cli.complaints import as_json, complain
 
 if TYPE_CHECKING:
-    from chainrule.glass.profile import Profile
+    from chainrule.glass.health.profile import Profile
     from chainrule.network import Network
 
 EPILOG = """
@@ -64,7 +64,7 @@ def profile(
 
     Times are those of one thread, with what an instruction reads in the cache.
     """
-    from chainrule.glass.profile import profile as measure
+    from chainrule.glass.health.profile import profile as measure
 
     try:
         found = measure(_network(network, activation, loss, dtype), batch_size, optimizer=optimizer)
@@ -134,7 +134,7 @@ def _show(found: "Profile") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from chainrule.glass.profile import shortened
+    from chainrule.glass.health.profile import shortened
 
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -204,7 +204,13 @@ def _named_or_solver(estimator: Any, rate: Any) -> Optimizer | LBFGS:
         if e.momentum == 0:
             return GradientDescent(rate)
         return (Nesterov if e.nesterovs_momentum else Momentum)(rate, float(e.momentum))
-    return named_optimizer(name, LBFGS)(learning_rate=rate)
+    with said_of("optimizer"):
+        if name.startswith(f"{LBFGS.name}("):
+            raise ValueError(f"{name!r} has values of its own: give cr.LBFGS(...)")
+        found: Optimizer = named_optimizer(name, LBFGS, taken=("learning_rate",))(
+            learning_rate=rate
+        )
+    return found
 
 
 def is_stochastic(estimator: Any) -> bool:

@@ -25,13 +25,15 @@ The state that an optimizer needs lives in the result of the training, not here.
 A kernel's operands are ``p``, ``g``, the vectors of ``states`` and the fields, by their names.
 """
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
 from chainrule.checks import ByValue
 from chainrule.engine.kernel import Kernel
 from chainrule.equations import Expression, symbols
+from chainrule.registry import name_and_options
 from chainrule.schedules import Schedule, amount, as_data
 from chainrule.schedules import from_dict as from_data
 from chainrule.schedules.entry import check_keys
@@ -155,16 +157,29 @@ def register(optimizer: Class) -> Class:
     return optimizer
 
 
-def named(name: Any, *others: Any) -> Any:
-    """The class of an optimizer by its name.
+def named(text: Any, *others: Any, taken: Collection[str] = ()) -> Callable[..., Any]:
+    """What makes an optimizer, by its name and, if it has some, the values in brackets behind it.
 
     Args:
-        name: or alias, of :data:`OPTIMIZERS`.
+        text: a name or alias of :data:`OPTIMIZERS`, or such as ``"adamw(weight_decay=0.1)"``.
         others: further classes that have a name and are none of them.
+        taken: values that are given elsewhere.
 
     Raises:
-        ValueError: that lists the names, for another one.
+        ValueError: for another name, which lists those that there are, or other values.
+
+    >>> named("momentum(momentum=0.8)")(learning_rate=0.1)
+    Momentum(learning_rate=0.1, momentum=0.8)
     """
+    name, options = name_and_options(text) if isinstance(text, str) else (text, {})
+    entry = _entry(name, *others)
+    check_keys(f"the optimizer {name!r}", entry, options)
+    for key in options.keys() & set(taken):
+        raise ValueError(f"{text!r}: {key} has a place of its own")
+    return functools.partial(entry, **options) if options else entry
+
+
+def _entry(name: Any, *others: Any) -> Any:
     known = OPTIMIZERS | {other.name: other for other in others}
     if not isinstance(name, str) or name not in known:
         raise ValueError(f"unknown optimizer {name!r}; there are {', '.join(sorted(known))}")
@@ -179,7 +194,7 @@ def from_dict(data: Mapping[str, Any]) -> Optimizer:
     """
     options = dict(data)
     name = options.pop("optimizer", None)
-    entry = named(name)
+    entry = _entry(name)
     check_keys(f"the optimizer {name!r}", entry, options)
     found: Optimizer = entry(**{key: from_data(value) for key, value in options.items()})
     return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.glass.checkup import Checkup, LayerHealth, checkup
+from chainrule.glass.health.checkup import Checkup, LayerHealth, checkup
 from chainrule.report.bars import Bar, bars
 from chainrule.report.words import figure as number
 from chainrule.report.words import percent

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule.checks import ByValue, real_number
+from chainrule.registry import name_and_options
 
 
 @dataclass(frozen=True)
@@ -119,16 +120,25 @@ def register(entry: type[Schedule]) -> type[Schedule]:
     return entry
 
 
-def named(name: Any, initial: float) -> Schedule:
-    """The schedule of a name that needs no values but the first.
+def named(text: Any, initial: float) -> Schedule:
+    """The schedule of a name and, if it has some, the values in brackets behind it.
+
+    Args:
+        text: a name of :data:`SCHEDULES`, or such as ``"step(every=5, factor=0.5)"``.
+        initial: the first value.
 
     Raises:
-        ValueError: for an unknown name, or one that has to be given more.
+        ValueError: for an unknown name, other values than it has, or a lack of those it needs.
+
+    >>> named("exponential(factor=0.9)", 0.1)
+    Exponential(initial=0.1, factor=0.9)
     """
-    try:
-        return _entry(name)(initial)
-    except TypeError:
-        raise ValueError(f"the schedule {name!r} has values of its own: give it itself") from None
+    name, options = name_and_options(text) if isinstance(text, str) else (text, {})
+    entry = _entry(name)
+    if "initial" in options:
+        raise ValueError(f"{text!r}: the initial value has a place of its own")
+    check_keys(f"the schedule {name!r}", entry, {"initial": initial, **options})
+    return entry(initial, **options)
 
 
 def _entry(name: Any) -> type[Schedule]:

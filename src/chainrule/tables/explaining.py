@@ -11,14 +11,14 @@ import numpy as np
 
 from chainrule.checks import printable, whole
 from chainrule.equations.boxes import Box, Figure, Fraction, Symbol, Words, row
-from chainrule.glass.document import Document
-from chainrule.glass.equating import Style
 from chainrule.glass.figures import figure
 from chainrule.glass.notation import checked_notation
 from chainrule.glass.notation.base import DEFAULT_NOTATION
-from chainrule.glass.trace import trace
-from chainrule.glass.traced import Trace
-from chainrule.glass.walkthrough import Walkthrough, solve
+from chainrule.glass.solutions.equating import Style
+from chainrule.glass.solutions.walkthrough import Walkthrough, solve
+from chainrule.glass.traces.trace import trace
+from chainrule.glass.traces.traced import Trace
+from chainrule.glass.writers.document import Document
 from chainrule.tables.cells import is_missing
 from chainrule.tables.checking import targets_of
 from chainrule.tables.errors import TableError, counted, quoted

@@ -15,7 +15,7 @@ from chainrule.tables.reading import Table
 from chainrule.tables.task import Task
 
 if TYPE_CHECKING:
-    from chainrule.glass.walkthrough import Walkthrough
+    from chainrule.glass.solutions.walkthrough import Walkthrough
 
 
 @dataclass(frozen=True)

@@ -63,10 +63,10 @@ class Options:
     loss: str = choice(
         "auto", TRAINING, "auto, or one that suits the task: such as huber(1.0) or focal.",
     )  # fmt: skip
-    optimizer: str = choice("adam", TRAINING, "Its name, such as adam, adamw or momentum.")
+    optimizer: str = choice("adam", TRAINING, "Such as adam, momentum or adamw(weight_decay=0.1).")
     learning_rate: float = choice(0.001, TRAINING, "Of the optimizer, at first.")
     schedule: str = choice(
-        "constant", TRAINING, "Of the learning rate, by name; constant leaves it.",
+        "constant", TRAINING, "Of the learning rate, such as cosine or step(every=10).",
     )  # fmt: skip
     epochs: int = choice(100, TRAINING, "Passes over the training rows, at most.")
     batch_size: int = choice(32, TRAINING, "Rows of a batch.")
@@ -102,8 +102,6 @@ class Options:
     def __post_init__(self) -> None:
         from chainrule import activations
         from chainrule.losses import find as find_loss
-        from chainrule.optimizers import OPTIMIZERS
-        from chainrule.schedules import SCHEDULES
 
         for name in TEXTS:
             if not isinstance(getattr(self, name), str):
@@ -111,8 +109,6 @@ class Options:
         _chosen("task", self.task, TASKS)
         _chosen("scaling", self.scaling, SCALINGS)
         _chosen("class_weight", self.class_weight, CLASS_WEIGHTS)
-        _chosen("optimizer", self.optimizer, tuple(sorted(OPTIMIZERS)))
-        _chosen("schedule", self.schedule, tuple(sorted(SCHEDULES)))
         object.__setattr__(self, "hidden", tuple(_sizes(self.hidden)))
         for name, least, most in WHOLE:
             object.__setattr__(self, name, _whole(name, getattr(self, name), least, most))
@@ -153,18 +149,15 @@ class Options:
         """The optimizer, with its schedule.
 
         Raises:
-            ValueError: for a learning rate that is not positive, or a schedule that needs more.
+            ValueError: for unknown names, or values outside their ranges.
         """
-        from chainrule.optimizers import OPTIMIZERS
-        from chainrule.schedules import SCHEDULES
+        from chainrule import optimizers, schedules
 
-        found = OPTIMIZERS[self.optimizer](learning_rate=self.learning_rate)
+        make = optimizers.named(self.optimizer, taken=("learning_rate",))
+        found: Optimizer = make(learning_rate=self.learning_rate)
         if self.schedule == "constant":
             return found
-        try:
-            rate: Any = SCHEDULES[self.schedule](self.learning_rate)
-        except TypeError:
-            raise ValueError(f"the schedule {self.schedule!r} needs values of its own") from None
+        rate: Any = schedules.named(self.schedule, self.learning_rate)
         return replace(found, learning_rate=rate)
 
     def penalty(self) -> "Penalty | None":

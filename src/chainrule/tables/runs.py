@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.checks import whole
-from chainrule.glass.document import Document
-from chainrule.glass.equating import Style
 from chainrule.glass.notation import checked_notation
 from chainrule.glass.notation.base import DEFAULT_NOTATION
-from chainrule.glass.time_travel import RecordedRun, open_recording
-from chainrule.glass.walkthrough import Walkthrough, solve
+from chainrule.glass.solutions.equating import Style
+from chainrule.glass.solutions.walkthrough import Walkthrough, solve
+from chainrule.glass.traces.time_travel import RecordedRun, open_recording
+from chainrule.glass.writers.document import Document
 from chainrule.tables.configuration import NAME, Configuration, read_configuration
 from chainrule.tables.errors import TableError, quoted
 from chainrule.tables.explaining import explain

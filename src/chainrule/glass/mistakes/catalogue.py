@@ -6,7 +6,7 @@ from typing import Any
 
 from chainrule.glass.mistakes import where, wrong
 from chainrule.glass.mistakes.entry import Mistake, register
-from chainrule.glass.rerun import Situation, activates
+from chainrule.glass.mistakes.rerun import Situation, activates
 
 MOST_NEURONS = 8  # of a layer that are tried one by one
 DECIMALS = range(1, 6)

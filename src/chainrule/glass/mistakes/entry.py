@@ -10,7 +10,7 @@ from typing import Any
 
 from chainrule.engine.program import Buffer, Instruction
 from chainrule.engine.stepper import Stepper
-from chainrule.glass.rerun import Situation, activates
+from chainrule.glass.mistakes.rerun import Situation, activates
 from chainrule.layers.dense import affine, input_gradient, product
 
 #: Where a mistake is made that no single layer is the place of.

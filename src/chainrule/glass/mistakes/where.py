@@ -9,8 +9,8 @@ from chainrule.activations import activations
 from chainrule.engine import layout
 from chainrule.engine.program import Buffer, Instruction
 from chainrule.equations import Expression
-from chainrule.glass.rerun import Situation
-from chainrule.glass.slopes import name_of, slope_of, value_of
+from chainrule.glass.mistakes.rerun import Situation
+from chainrule.glass.traces.slopes import name_of, slope_of, value_of
 from chainrule.layers.dense import affine, bias_gradient, input_gradient, product, weight_gradient
 from chainrule.optimizers import GradientDescent
 

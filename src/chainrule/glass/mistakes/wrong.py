@@ -8,8 +8,8 @@ import numpy as np
 from chainrule.engine.program import Instruction
 from chainrule.engine.stepper import Stepper
 from chainrule.glass.mistakes.entry import Wrong
-from chainrule.glass.rerun import Situation, columns_of, operand
-from chainrule.glass.slopes import name_of, place_of, slope_of
+from chainrule.glass.mistakes.rerun import Situation, columns_of, operand
+from chainrule.glass.traces.slopes import name_of, place_of, slope_of
 from chainrule.layers.dense import bias_gradient
 
 

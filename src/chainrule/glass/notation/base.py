@@ -10,12 +10,12 @@ from chainrule.equations import Expression, symbol
 from chainrule.equations.boxes import Box, Bracketed, Call, Fraction, Symbol, row
 from chainrule.equations.elements import name_of
 from chainrule.equations.text import text
-from chainrule.glass.definitions import Definition
-from chainrule.glass.lineage import place as place_of
-from chainrule.glass.lineage import split_name
 from chainrule.glass.notation.shapes import tidy, transposed, without_sums
-from chainrule.glass.tabular import axes
-from chainrule.glass.traced import Trace
+from chainrule.glass.traces.definitions import Definition
+from chainrule.glass.traces.lineage import place as place_of
+from chainrule.glass.traces.lineage import split_name
+from chainrule.glass.traces.tabular import axes
+from chainrule.glass.traces.traced import Trace
 from chainrule.layers import Dense
 
 #: Letters of hyperparameters that lie at paths of their own.

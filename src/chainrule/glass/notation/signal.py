@@ -6,11 +6,11 @@ import numpy as np
 
 from chainrule.equations import Expression, apply, symbol
 from chainrule.equations.boxes import Box, Fraction, Symbol, row
-from chainrule.glass.definitions import Definition, with_part
-from chainrule.glass.lineage import ordered_names, split_name
 from chainrule.glass.notation.base import Notation, Place, Shown, register
 from chainrule.glass.notation.shapes import tidy
-from chainrule.glass.traced import Trace
+from chainrule.glass.traces.definitions import Definition, with_part
+from chainrule.glass.traces.lineage import ordered_names, split_name
+from chainrule.glass.traces.traced import Trace
 from chainrule.optimizers import GradientDescent
 
 ERROR = "e"

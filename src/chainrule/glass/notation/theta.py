@@ -7,9 +7,9 @@ import numpy as np
 
 from chainrule.equations import Expression, apply, symbol
 from chainrule.equations.boxes import Box, Bracketed, Figure, Fraction, Symbol, row
-from chainrule.glass.definitions import Definition, same
 from chainrule.glass.notation.base import Notation, Place, Shown, register
-from chainrule.glass.traced import Trace
+from chainrule.glass.traces.definitions import Definition, same
+from chainrule.glass.traces.traced import Trace
 
 ONE = ".one"  # behind the path of a layer's outputs: with the bias unit, 1, in front
 REST = ".rest"  # behind the path of Θ: without column 0

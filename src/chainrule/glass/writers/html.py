@@ -4,7 +4,15 @@ from html import escape
 
 from chainrule.equations.boxes import Mark
 from chainrule.equations.mathml import mathml, written
-from chainrule.glass.document import Block, Document, Equations, Heading, Paragraph, Piece, Table
+from chainrule.glass.writers.document import (
+    Block,
+    Document,
+    Equations,
+    Heading,
+    Paragraph,
+    Piece,
+    Table,
+)
 from chainrule.glass.writers.layout import in_one_line, lines_of, whole
 
 STYLE = """

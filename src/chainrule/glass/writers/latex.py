@@ -2,7 +2,15 @@
 
 from chainrule.equations.latex import escaped
 from chainrule.equations.latex import latex as mathematics
-from chainrule.glass.document import Block, Document, Equations, Heading, Paragraph, Piece, Table
+from chainrule.glass.writers.document import (
+    Block,
+    Document,
+    Equations,
+    Heading,
+    Paragraph,
+    Piece,
+    Table,
+)
 from chainrule.glass.writers.layout import LONGEST, in_one_line, lines_of, whole
 
 LAST_KNOWN = 0x17F  # the last letter that LaTeX knows without being told

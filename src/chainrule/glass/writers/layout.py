@@ -2,7 +2,7 @@
 
 from chainrule.equations.boxes import Box, Mark, Row, row
 from chainrule.equations.text import text
-from chainrule.glass.document import Equations
+from chainrule.glass.writers.document import Equations
 
 LONGEST = 58  # characters, as text: wider ones do not fit a printed page
 BREAKS = "+−⊙"  # in front of which a line may be broken

@@ -1,7 +1,15 @@
 """A document as Markdown, with LaTeX between dollar signs."""
 
 from chainrule.equations.latex import latex
-from chainrule.glass.document import Block, Document, Equations, Heading, Paragraph, Piece, Table
+from chainrule.glass.writers.document import (
+    Block,
+    Document,
+    Equations,
+    Heading,
+    Paragraph,
+    Piece,
+    Table,
+)
 from chainrule.glass.writers.latex import aligned
 
 SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>#$|"})

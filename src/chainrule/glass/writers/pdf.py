@@ -3,7 +3,15 @@
 from chainrule.equations.boxes import Mark
 from chainrule.equations.typst import quoted, typst
 from chainrule.extras import extra
-from chainrule.glass.document import Block, Document, Equations, Heading, Paragraph, Piece, Table
+from chainrule.glass.writers.document import (
+    Block,
+    Document,
+    Equations,
+    Heading,
+    Paragraph,
+    Piece,
+    Table,
+)
 from chainrule.glass.writers.layout import LONGEST, in_one_line, lines_of, whole
 
 HEAD = """#set page(paper: "a4", margin: 20mm, numbering: "1")

@@ -4,7 +4,15 @@ import textwrap
 
 from chainrule.equations.boxes import Words, row
 from chainrule.equations.text import text
-from chainrule.glass.document import Block, Document, Equations, Heading, Paragraph, Piece, Table
+from chainrule.glass.writers.document import (
+    Block,
+    Document,
+    Equations,
+    Heading,
+    Paragraph,
+    Piece,
+    Table,
+)
 from chainrule.glass.writers.layout import lines_of, whole, width_of
 
 WIDTH = 100

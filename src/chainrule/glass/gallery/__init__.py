@@ -1,0 +1,1 @@
+"""The gallery of the documentation: every activation and every loss, with pictures."""

@@ -1,0 +1,1 @@
+"""What a step says of a network: its health, and what each instruction costs."""
