@@ -13,7 +13,7 @@ from tests.glass.solutions.test_walkthrough import (
     problem,
     two_layers,
 )
-from tests.test_seed_examples import ROUNDING, walkthrough_network, x
+from tests.seeds.test_001 import ROUNDING, walkthrough_network, x
 
 import chainrule as cr
 from chainrule.equations.text import text

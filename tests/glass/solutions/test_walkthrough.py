@@ -13,7 +13,7 @@ import pypdf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.test_seed_examples import BACKWARD, FORWARD, ROUNDING, UPDATED, walkthrough_network, x
+from tests.seeds.test_001 import BACKWARD, FORWARD, ROUNDING, UPDATED, walkthrough_network, x
 
 import chainrule as cr
 from chainrule.equations.boxes import Bracketed, Matrix
