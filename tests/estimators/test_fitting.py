@@ -22,8 +22,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 # ------------------------------------------------------------ what is read
 
 
-@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array,
-                                  sparse.coo_matrix], ids=lambda f: f.__name__)  # fmt: skip
+FORMS = pytest.mark.parametrize("form", [
+    sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.coo_matrix, sparse.lil_matrix,
+], ids=lambda f: f.__name__)  # fmt: skip
+
+
+@FORMS
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sparse_rows_are_dense_rows_bit_for_bit(form, dtype):
     dense = np.where(np.abs(X) > 1, X, 0).astype(dtype)
@@ -33,13 +37,20 @@ def test_sparse_rows_are_dense_rows_bit_for_bit(form, dtype):
     same(one.partial_fit(dense, THREE), other.partial_fit(form(dense), THREE))
 
 
-def test_sparse_rows_may_be_held_out():
+@FORMS
+@pytest.mark.parametrize("scoring", [None, "loss", "f1_macro"])
+def test_sparse_rows_may_be_held_out(form, scoring):
     dense = np.where(np.abs(X) > 1, X, 0)
-    one, other = (
-        classifier(early_stopping=True).fit(rows, THREE)
-        for rows in (dense, sparse.csr_matrix(dense))
-    )
-    assert one.validation_scores_ == other.validation_scores_
+    scores = [
+        (
+            classifier(early_stopping=True, scoring=scoring).fit(rows, THREE).validation_scores_,
+            classifier(scoring=scoring)
+            .fit(rows, THREE, X_val=rows, y_val=THREE)
+            .validation_scores_,
+        )
+        for rows in (dense, form(dense))
+    ]
+    assert scores[0] == scores[1]
 
 
 def _read_only(X):

@@ -42,8 +42,13 @@ def describe(data: Any) -> tuple[np.ndarray, list[np.ndarray]]:
     Returns:
         The descriptor, and the arrays that must live as long as it is used. These are ``data``
         itself, except where its type is none that kernels read: then a float64 copy.
+
+    Raises:
+        TypeError: for a sparse matrix of another format, whose columns would be read as rows.
     """
     if hasattr(data, "indptr"):
+        if data.format != "csr":
+            raise TypeError(f"a sparse source must be a CSR matrix, not {data.format}")
         values = np.ascontiguousarray(readable(data.data))
         indptr = np.ascontiguousarray(data.indptr)
         indices = np.ascontiguousarray(data.indices, dtype=indptr.dtype)

@@ -24,7 +24,7 @@ from chainrule.estimators.validation import Rows
 from chainrule.losses import Loss
 
 REALS = (np.float64, np.float32)
-SPARSE = ("csr", "csc")
+SPARSE = "csr"  # what programs read: rows of another format are read once, not for each pass
 
 
 class BaseMLP(BaseEstimator, ABC):
