@@ -27,15 +27,20 @@ def rows_of_a_tile(columns: int, parameters: int, batch_rows: int, dtype: str) -
     least = NEAR_ROWS if parameters * ITEMSIZES[dtype] <= NEAR else FAR_ROWS
     worth = int(min(6 * parameters * batch_rows // PARALLEL_WORK, batch_rows // least))
     useful = 2 ** (max(min(worth, MOST_SLOTS), 1).bit_length() - 1)  # rounded down: not smaller
-    tiles = max(_even(-(-batch_rows // fitting)), useful)
+    tiles = max(_shared(-(-batch_rows // fitting), batch_rows // least), useful)
     return -(-batch_rows // tiles)
 
 
-def _even(tiles: int) -> int:
-    """At least so many tiles, such that two, four or eight threads have the same share."""
+def _shared(tiles: int, most: int) -> int:
+    """About so many tiles or some more, such that threads have the same share of them.
+
+    Eight threads, if that makes no more than ``most``; else two.
+    """
     if tiles > MOST_SLOTS:
-        return -(-tiles // MOST_SLOTS) * MOST_SLOTS
-    return int(2 ** (tiles - 1).bit_length())
+        even = -(-tiles // MOST_SLOTS) * MOST_SLOTS
+    else:
+        even = int(2 ** (tiles - 1).bit_length())
+    return even if even <= most else tiles + tiles % 2 if tiles > 1 else 1
 
 
 def slots_for(batch_rows: int, tile_rows: int) -> int:

@@ -93,7 +93,7 @@ class Executor:
         )
         self._control = self._control_block(rows, batch_rows, seed, shuffled, mean, cursor)
         self._table = self._new_table()
-        self._team = Team(most, self._control, self._walk)
+        self._team = Team(most, self._control, self._table, compiled_walk)
         self._tile_seconds: float | None = None
         self._snapshot: tuple[Any, ...] | None = None
         self._snapshot_time = 0.0
@@ -119,12 +119,13 @@ class Executor:
 
     def __enter__(self) -> "Executor":
         one_thread.__enter__()
-        self._team.__enter__()
         return self
 
     def __exit__(self, *details: object) -> None:
-        self._team.__exit__(*details)
-        one_thread.__exit__(*details)
+        try:
+            self._team.stop()
+        finally:
+            one_thread.__exit__(*details)
 
     @property
     def epoch(self) -> int:
@@ -224,7 +225,6 @@ class Executor:
         room = self._start[0] + self.losses.size
         if self.epoch >= room:
             self.losses = np.concatenate([self.losses, np.zeros(self.losses.size)])
-            self._table[:] = self._new_table()
             room = self._start[0] + self.losses.size
         epoch = min(epoch, room)
         if self.program.ranges:
@@ -233,10 +233,6 @@ class Executor:
             last = self.step
             self._last_finite(last)
             raise NotFiniteError(last + 1)
-
-    def _walk(self, worker: int) -> None:
-        workers = self._team.workers if worker else self.threads
-        compiled_walk()(worker, workers, self._table.ctypes.data)
 
     def _new_table(self) -> np.ndarray:
         """What the walk walks over."""
@@ -254,11 +250,12 @@ class Executor:
         control[w.BUDGET], control[w.STOP] = budget, 0
         if self._choice:
             self.threads = self._choice.next()
-        if self.threads > 1:
-            self._team.start()
+        if self.threads > 1 and not self._team.start():
+            self.threads = 1
+        self._table[-2:] = self.losses.ctypes.data, self.losses.size  # they may have grown
         tiles = self._tiles_done()
         start = time.perf_counter()
-        self._walk(0)
+        compiled_walk()(0, self.threads, self._table.ctypes.data)
         status = int(control[w.STATUS])
         if self._choice:
             self._choice.record(

@@ -41,31 +41,56 @@ class Team:
     Args:
         workers: how many walk together, the calling thread among them.
         control: the control block, which worker 0 sets them going by.
-        walk: the walk for a worker's number; a helper's lasts until it is told to quit.
+        table: what the walk walks over.
+        walk: gives the compiled walk; a helper's lasts until it is told to quit.
     """
 
-    def __init__(self, workers: int, control: np.ndarray, walk: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        workers: int,
+        control: np.ndarray,
+        table: np.ndarray,
+        walk: Callable[[], Callable[[int, int, int], None]],
+    ) -> None:
         self.workers = workers
-        self._control = control
+        self._control, self._table = control, table
         self._walk = walk
         self._threads: list[threading.Thread] = []
+        self._starting = False
 
-    def __enter__(self) -> "Team":
-        return self
+    def start(self) -> bool:
+        """Whether the helpers run; they are started if they do not, as in a forked child.
 
-    def start(self) -> None:
-        """Start the helpers, unless they run already."""
-        if len(self._threads) == self.workers - 1:
-            return
+        After a start that was interrupted they never do: one of them may still be on its way.
+        """
+        alive = self._threads and all(thread.is_alive() for thread in self._threads)
+        if alive and not self._control[words.QUIT]:
+            return True
+        if self._starting:
+            return False
+        self._join()
+        self._control[words.QUIT] = self._control[words.GO] = 0
+        walk = self._walk()
+        self._starting = True
         for worker in range(1, self.workers):
-            thread = threading.Thread(target=self._walk, args=(worker,), daemon=True)
-            thread.start()
+            thread = threading.Thread(target=self._help, args=(walk, worker), daemon=True)
             self._threads.append(thread)
+            thread.start()
+        self._starting = False
+        return True
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """End the helpers. If this is interrupted they end by themselves, however late they are."""
         self._control[words.QUIT] = 1
         self._control[words.GO] += 1
+        self._join()
+
+    def _join(self) -> None:
         for thread in self._threads:
-            thread.join()
+            if thread.is_alive():
+                thread.join()
         self._threads.clear()
-        self._control[words.QUIT] = self._control[words.GO] = 0
+
+    def _help(self, walk: Callable[[int, int, int], None], worker: int) -> None:
+        """What a thread runs: it keeps the team, and so the memory that it waits at, alive."""
+        walk(worker, self.workers, self._table.ctypes.data)
