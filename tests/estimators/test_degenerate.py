@@ -170,7 +170,10 @@ def test_several_labels_may_be_a_sparse_matrix():
     for early_stopping in (False, True):
         sparse = fitted("MLPClassifier", X, sp.csr_matrix(y), early_stopping=early_stopping)
         dense = fitted("MLPClassifier", X, y, early_stopping=early_stopping)
-        np.testing.assert_array_equal(sparse.predict(X), dense.predict(X))
+        found = sparse.predict(X)
+        assert sp.issparse(found)  # as it was given
+        np.testing.assert_array_equal(found.toarray(), dense.predict(X))
+        assert sparse.score(X, sp.csr_matrix(y)) == dense.score(X, y)
 
 
 @pytest.mark.parametrize("parameters", [{}, EARLY])

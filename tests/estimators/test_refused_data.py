@@ -101,6 +101,8 @@ TARGETS = {
                           "labels of one type, and these are of several: int, str"),
     "texts and None": (np.array(["no", None] * 10, object), None,
                        "y misses 10 labels, the first in row 1"),
+    "NaN in a list": (["a", np.nan] * 10, None, "y misses 10 labels, the first in row 1"),
+    "no objects": (np.array([], object), None, "0 sample|inconsistent numbers"),
     "bytes": (np.array([b"no", b"yes"] * 10), None, "bytes is not supported"),
     "several columns of classes": (np.array([[0, 1], [2, 3]] * 10), None,
                                    "several columns of classes"),

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -89,18 +89,16 @@ class BaseMLP(BaseEstimator, ABC):
     # ------------------------------------------------------------ parameters
 
     @classmethod
-    @functools.cache
     def _get_param_names(cls) -> list[str]:
         """The names of the parameters, which BaseEstimator would read from the signature anew."""
-        names: list[str] = super()._get_param_names()
-        return names
+        return sorted(name for name in _parameters(cls.__init__) if name != "self")
 
     def _validate_params(self) -> None:
         """Check what differs from its default: defaults are what they may be."""
-        defaults = _defaults(type(self).__init__)
+        known = _parameters(type(self).__init__)
         changed = {
             name: value for name, value in self.get_params(deep=False).items()
-            if value is not defaults.get(name, self)
+            if value is not known[name].default
         }  # fmt: skip
         validate_parameter_constraints(
             self._parameter_constraints, changed, caller_name=type(self).__name__
@@ -230,7 +228,6 @@ class BaseMLP(BaseEstimator, ABC):
 
 
 @functools.cache
-def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
-    """The defaults of a function's parameters."""
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
+def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a function by name."""
+    return inspect.signature(function).parameters

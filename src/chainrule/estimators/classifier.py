@@ -217,11 +217,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises:
             ValueError: for labels that are not among the classes, and as :meth:`fit`.
         """
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} counts the rows of one call: give partial_fit "
+                "a mapping, such as compute_class_weight of scikit-learn makes of all labels"
+            )
         self._fit(X, y, sample_weight, X_val, y_val, incremental=True, classes=classes)
         return self
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The labels of rows: (m,), or an indicator matrix (m, K).
+    def predict(self, X: Any) -> Any:
+        """The labels of rows: (m,), or an indicator matrix (m, K), sparse if that of fit was.
 
         Args:
             X: (m, features) as for :meth:`fit`.
@@ -259,6 +264,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """The logarithms of :meth:`predict_proba`."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.predict_proba(X)))
+
+    @available_if(lambda self: not self._gives_probabilities())
+    def decision_function(self, X: Any) -> np.ndarray:
+        """The scores of a loss without probabilities, such as hinge: (m,) or (m, K).
+
+        The first is for two classes: positive for the second of them.
+
+        Args:
+            X: (m, features) as for :meth:`fit`.
+
+        Raises:
+            ValueError: as :meth:`predict`.
+        """
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self._labels.kind == "binary" else outputs
 
     # ------------------------------------------------------------ what the base asks
 
@@ -350,7 +370,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _figure(self, rows: Rows) -> Callable[[np.ndarray], float]:
         if self._labels.kind == "multilabel":
-            return accuracy(self._labels.decided, rows.y, rows.weights)
+            decided = replace(self._labels, sparse=False).decided
+            return accuracy(decided, rows.y, rows.weights)
         return accuracy(self._labels.places, _numbers(rows.y), rows.weights)
 
     def _row_weights(self, X: Any, y: Any, sample_weight: Any) -> np.ndarray | None:

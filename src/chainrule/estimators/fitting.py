@@ -130,6 +130,7 @@ def _go_on(e: Any, rows: Rows) -> None:
         coefs, intercepts = e.coefs_, e.intercepts_
         _begin(e, rows)
         e.coefs_, e.intercepts_ = coefs, intercepts
+    parameters.check_unchanged(e)
     adopt(e)
 
 
@@ -141,7 +142,16 @@ def show(e: Any) -> None:
 
 
 def adopt(e: Any) -> None:
-    """Write into the network what was set in ``coefs_`` and ``intercepts_``."""
+    """Write into the network what was set in ``coefs_`` and ``intercepts_``.
+
+    Raises:
+        ValueError: for arrays that do not fit the network, or if there is none.
+    """
+    if "_shown" not in vars(e):
+        raise ValueError(
+            f"this {type(e).__name__} has coefs_ and no network: fit it first, or make a network "
+            "of another estimator by cr.Network.from_sklearn"
+        )
     if not e._shown.still(e.coefs_, e.intercepts_):
         e._shown.take_over(e.coefs_, e.intercepts_)
         show(e)
@@ -199,7 +209,7 @@ class _Training:
     def run(self, callbacks: Sequence[Callback]) -> None:
         """Train, and set the fitted attributes."""
         e, whole = self.e, self.batch == self.count
-        seed = self.state.seed if self.state else int(e._random_state.randint(SEEDS))
+        seed = self.state.seed if self.state else self._seed()
         with self._judging() as score:
             stopping = self._stopping(score)
             try:
@@ -215,6 +225,12 @@ class _Training:
             except DivergedError as error:
                 result = self._diverged(error)
         self._learn_from(result, stopping)
+
+    def _seed(self) -> int:
+        """Of shuffles and masks; where there are none, no number is drawn, as scikit-learn does."""
+        e = self.e
+        drawn = e.shuffle or not all(isinstance(layer, Dense) for layer in e.network_.layers)
+        return int(e._random_state.randint(SEEDS)) if drawn else 0
 
     def _stopping(self, score: Callable[[Epoch], float] | None) -> Stopping:
         e = self.e
@@ -293,9 +309,9 @@ class _Training:
         if not self._is_finite():
             raise ValueError(NOT_FINITE)
         e.n_iter_, e.t_ = stopping.epochs, known.examples
-        e.loss_ = known.losses[-1] if known.losses else result.loss
+        e.loss_ = np.float64(known.losses[-1] if known.losses else result.loss)
         e.loss_curve_ = known.losses
-        e.best_loss_ = None if self.early else known.best_loss
+        e.best_loss_ = None if self.early else np.float64(known.best_loss)
         scored = self.held is not None
         e.validation_scores_ = known.scores if scored else None
         e.validation_loss_curve_ = known.validation_losses if scored else None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 Kind = Literal["binary", "multiclass", "multilabel"]
@@ -18,6 +19,7 @@ class Labels:
         kind: ``binary`` (up to two classes, one output), ``multiclass`` (an output for each) or
             ``multilabel`` (an output for each label, which an example has or has not).
         threshold: of a single output, above which a label is there; 0 for scores.
+        sparse: whether the indicator matrix was sparse, and decisions are to be.
 
     >>> labels = Labels.of(np.array(["no", "yes", "no"]))
     >>> labels.numbers(np.array(["yes", "no"]))
@@ -29,6 +31,7 @@ class Labels:
     classes: np.ndarray
     kind: Kind
     threshold: float = 0.5
+    sparse: bool = False
 
     @classmethod
     def of(cls, y: Any) -> "Labels":
@@ -49,7 +52,7 @@ class Labels:
                 "indicator matrix of labels that are there (1) or not (0)"
             )
         if target == "multilabel-indicator":
-            return cls(np.arange(y.shape[1]), "multilabel")
+            return cls(np.arange(y.shape[1]), "multilabel", sparse=sparse.issparse(y))
         return cls.known(y)
 
     @classmethod
@@ -110,10 +113,11 @@ class Labels:
             return numbers[:, None]
         return numbers if as_labels else np.eye(len(self.classes), dtype=np.uint8)[numbers]
 
-    def decided(self, outputs: np.ndarray) -> np.ndarray:
+    def decided(self, outputs: np.ndarray) -> Any:
         """The labels of outputs (m, outputs): those above the threshold, or the largest."""
         if self.kind == "multilabel":
-            return (outputs > self.threshold).astype(np.int64)
+            found = (outputs > self.threshold).astype(np.int64)
+            return sparse.csr_matrix(found) if self.sparse else found
         return self.classes.take(self.places(outputs))
 
     def places(self, outputs: np.ndarray) -> np.ndarray:
@@ -139,24 +143,31 @@ def refuse_missing(y: Any, name: str) -> None:
     if isinstance(y, np.ndarray) and y.dtype != object:
         return  # NaN is found with the other numbers
     try:
-        rows = np.asarray(y)
+        rows = np.asarray(y, dtype=object if isinstance(y, list | tuple) else None)
     except ValueError:
         return  # of no shape: what checks shapes says so
-    if rows.dtype == object and rows.ndim:
-        missing = [k for k, row in enumerate(rows.reshape(len(rows), -1)) if _gap(row)]
-        if missing:
-            labels = "a label" if len(missing) == 1 else f"{len(missing)} labels, the first"
+    if rows.dtype == object and rows.ndim and rows.size:
+        missing = np.flatnonzero(_gaps(rows.reshape(len(rows), -1)).any(axis=1))
+        if missing.size:
+            labels = "a label" if missing.size == 1 else f"{missing.size} labels, the first"
             raise ValueError(f"{name} misses {labels} in row {missing[0]} (NaN, None or NA)")
 
 
-def _gap(labels: np.ndarray) -> bool:
-    """Whether one of some labels is missing; pandas' NA is neither equal nor unequal to itself."""
+def _gaps(labels: np.ndarray) -> np.ndarray:
+    """Which labels are missing; pandas' NA is neither equal nor unequal to itself."""
     try:
-        return any(label is None or bool(label != label) for label in labels)
+        return np.asarray((labels != labels) | (labels == None), dtype=bool)  # noqa: E711
+    except TypeError:
+        return np.frompyfunc(_is_gap, 1, 1)(labels).astype(bool)
+    except ValueError:  # labels that are arrays
+        return np.zeros(labels.shape, bool)
+
+
+def _is_gap(label: Any) -> bool:
+    try:
+        return label is None or bool(label != label)
     except TypeError:
         return True
-    except ValueError:  # a label that is an array
-        return False
 
 
 def _refuse_mixed(y: Any) -> None:

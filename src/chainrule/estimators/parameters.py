@@ -151,6 +151,21 @@ def hidden_layers(estimator: Any) -> list[Layer]:
     return layers
 
 
+def check_unchanged(estimator: Any) -> None:
+    """Refuse to go on with a network of other hidden layers than the parameters ask for.
+
+    Raises:
+        ValueError: that shows both.
+    """
+    fitted, asked = list(estimator.network_.layers[:-1]), hidden_layers(estimator)
+    # What was pickled has initial weights by their names, so it may be the same and not equal.
+    if fitted != asked and [x.to_dict() for x in fitted] != [x.to_dict() for x in asked]:
+        raise ValueError(
+            f"the fitted network has the hidden layers {fitted}, and the parameters ask for "
+            f"{asked}: who goes on keeps them; fit a new one otherwise"
+        )
+
+
 def activation_of(name: Any) -> Activation:
     """The activation of a parameter that is one for all layers.
 
@@ -254,9 +269,10 @@ def penalty_of(estimator: Any, weights: np.ndarray | None, dtype: np.dtype[Any])
     """
     if not estimator.alpha:
         return None
-    alpha, most = float(estimator.alpha), float(np.finfo(dtype).max) * LARGEST_PENALTY
-    if alpha > most:
-        raise ValueError(f"alpha must be at most {most:.2g} in {dtype}, not {alpha:g}")
+    most = float(np.finfo(dtype).max) * LARGEST_PENALTY
+    if estimator.alpha > most:
+        raise ValueError(f"alpha must be at most {most:.2g} in {dtype}, and is larger")
+    alpha = float(estimator.alpha)
     if weights is not None and weights.any():
         with np.errstate(over="ignore"):
             mean = float(weights.mean())

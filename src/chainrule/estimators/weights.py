@@ -84,5 +84,10 @@ class Shown:
                 f"coefs_ and intercepts_ hold {len(coefs)} and {len(intercepts)} arrays, and the "
                 f"network has {self._matrices} and {len(self._names) - self._matrices}"
             )
+        for k, (view, array) in enumerate(zip(self._views, arrays, strict=True)):
+            if np.shape(array) != view.shape:
+                own = k < self._matrices
+                shown = f"coefs_[{k}]" if own else f"intercepts_[{k - self._matrices}]"
+                raise ValueError(f"{shown} has the shape {view.shape}, not {np.shape(array)}")
         for name, array in zip(self._names, arrays, strict=True):
             self._network.parameters[name] = array
