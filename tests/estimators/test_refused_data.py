@@ -71,6 +71,9 @@ FEATURES = {
                          "Input X contains NaN"),
     "a column of texts": (FRAME.assign(d="x"), "could not convert string to float: 'x'"),
     "masked": (masked(X), "X has a masked value in row 0: fill what is masked"),
+    "dates": (np.full((ROWS, 3), "2026-11-24", "M8[D]"), "X has dates or durations: give numbers"),
+    "columns of dates": (FRAME.assign(d=pd.Timestamp(2026, 1, 1), e=pd.Timedelta(days=1)),
+                         "X has dates or durations in the columns d, e: give numbers"),
     "named fields": (RECORDS, "X must be plain values, and its elements have the fields age, heig"),
     "names of several types": (pd.DataFrame(X, columns=["a", 1, 2]), "Feature names are only"),
 }  # fmt: skip

@@ -74,7 +74,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _look_at(self, X: Any, y: Any, suffix: str = "") -> None:
         """Refuse what scikit-learn's checks would let pass, or fail at."""
-        refuse_disguised(X, f"X{suffix}")
+        _refuse_features(X, f"X{suffix}")
         refuse_disguised(y, f"y{suffix}")
 
     def _row_weights(self, X: Any, y: Any, sample_weight: Any) -> np.ndarray | None:
@@ -167,7 +167,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _checked_rows(self, X: Any) -> Any:
         check_is_fitted(self)
-        refuse_disguised(X, "X")
+        _refuse_features(X, "X")
         return validate_data(self, X, accept_sparse=SPARSE, dtype=REALS, reset=False)
 
     def _outputs(self, X: Any) -> np.ndarray:
@@ -225,6 +225,23 @@ class BaseMLP(BaseEstimator, ABC):
         super().__setstate__(state)
         if "network_" in state:
             fitting.show(self)
+
+
+def _refuse_features(X: Any, name: str) -> None:
+    """Refuse what would be taken for numbers: nanoseconds since 1970 are no good ones."""
+    refuse_disguised(X, name)
+    is_frame = hasattr(X, "columns") and hasattr(X, "dtypes")
+    pairs = zip(X.columns, X.dtypes, strict=True) if is_frame else ()
+    dates = [str(column) for column, dtype in pairs if _of_time(dtype)]
+    if dates or (not is_frame and _of_time(getattr(X, "dtype", None))):
+        where = f" in the columns {', '.join(dates)}" if dates else ""
+        raise ValueError(f"{name} has dates or durations{where}: give numbers, such as days")
+
+
+def _of_time(dtype: Any) -> bool:
+    """Whether values are dates or durations; pandas and Polars say it in ways of their own."""
+    temporal = getattr(dtype, "is_temporal", None)
+    return bool(temporal()) if callable(temporal) else getattr(dtype, "kind", "") in ("m", "M")
 
 
 @functools.cache

@@ -225,6 +225,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return targets
 
     def _later_targets(self, y: np.ndarray) -> np.ndarray:
+        if y.dtype.kind not in "fiub":
+            raise ValueError(f"y must be numbers, not {y.dtype}")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return y[:, None] if y.ndim == 1 else y
