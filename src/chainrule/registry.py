@@ -127,12 +127,12 @@ def name_and_options(text: str) -> tuple[str, dict[str, Any]]:
     try:
         found = ast.parse(name, mode="eval").body if len(name) <= LONGEST else None
         if isinstance(found, ast.Call) and isinstance(found.func, ast.Name) and not found.args:
-            values = {str(one.arg): ast.literal_eval(one.value) for one in found.keywords}
-            if len(values) == len(found.keywords):
+            values = {one.arg: ast.literal_eval(one.value) for one in found.keywords if one.arg}
+            if len(values) == len(found.keywords):  # none twice, and no mapping among them
                 name, options = found.func.id, values
     except (SyntaxError, ValueError):
         pass
-    if not all(part.isidentifier() for part in (name, *options)) or "None" in options:
+    if not name.isidentifier():
         raise ValueError(
             f"{text!r} is neither a name nor a name with values in brackets, such as "
             "adamw(weight_decay=0.1)"

@@ -32,15 +32,17 @@ def rows_of_a_tile(columns: int, parameters: int, batch_rows: int, dtype: str) -
 
 
 def _shared(tiles: int, most: int) -> int:
-    """About so many tiles or some more, such that threads have the same share of them.
+    """At least so many tiles, of which threads have the same share.
 
-    Eight threads, if that makes no more than ``most``; else two.
+    Up to eight threads, if that makes no more than ``most`` tiles; otherwise two.
     """
     if tiles > MOST_SLOTS:
-        even = -(-tiles // MOST_SLOTS) * MOST_SLOTS
+        shared = -(-tiles // MOST_SLOTS) * MOST_SLOTS
     else:
-        even = int(2 ** (tiles - 1).bit_length())
-    return even if even <= most else tiles + tiles % 2 if tiles > 1 else 1
+        shared = int(2 ** (tiles - 1).bit_length())
+    if shared <= most or tiles == 1:
+        return shared
+    return tiles + tiles % 2
 
 
 def slots_for(batch_rows: int, tile_rows: int) -> int:

@@ -91,7 +91,7 @@ class BaseMLP(BaseEstimator, ABC):
     @classmethod
     def _get_param_names(cls) -> list[str]:
         """The names of the parameters, which BaseEstimator would read from the signature anew."""
-        return sorted(name for name in _parameters(cls.__init__) if name != "self")
+        return list(_names(cls))
 
     def _validate_params(self) -> None:
         """Check what differs from its default: defaults are what they may be."""
@@ -242,6 +242,13 @@ def _of_time(dtype: Any) -> bool:
     """Whether values are dates or durations; pandas and Polars say it in ways of their own."""
     temporal = getattr(dtype, "is_temporal", None)
     return bool(temporal()) if callable(temporal) else getattr(dtype, "kind", "") in ("m", "M")
+
+
+@functools.cache
+def _names(cls: type[BaseMLP]) -> tuple[str, ...]:
+    """The names of an estimator's parameters."""
+    read: Any = BaseEstimator._get_param_names
+    return tuple(read.__func__(cls))
 
 
 @functools.cache

@@ -8,12 +8,11 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import column_or_1d
 
 from chainrule.activations import activations
 from chainrule.estimators import parameters
 from chainrule.estimators.base import BaseMLP
-from chainrule.estimators.labels import Labels, refuse_missing
+from chainrule.estimators.labels import Labels, numbers_of, one_column, refuse_missing
 from chainrule.estimators.validation import Rows, accuracy
 from chainrule.losses import Loss
 
@@ -217,9 +216,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises:
             ValueError: for labels that are not among the classes, and as :meth:`fit`.
         """
-        if isinstance(self.class_weight, str):
+        if self.class_weight == "balanced":
             raise ValueError(
-                f"class_weight={self.class_weight!r} counts the rows of one call: give partial_fit "
+                "class_weight='balanced' counts the rows of one call: give partial_fit "
                 "a mapping, such as compute_class_weight of scikit-learn makes of all labels"
             )
         self._fit(X, y, sample_weight, X_val, y_val, incremental=True, classes=classes)
@@ -321,7 +320,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _checked_targets(
         self, y: np.ndarray, first: bool, incremental: bool, classes: Any
     ) -> np.ndarray:
-        y = _one_column(y)
+        y = one_column(y)
         if first or not hasattr(self, "_labels"):
             labels = self._first_labels(y, classes) if incremental else Labels.of(y)
             scores = self._loss_for(labels.kind).predicts == "scores"
@@ -358,12 +357,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             )
 
     def _later_targets(self, y: np.ndarray) -> np.ndarray:
-        return self._labels.targets(_one_column(y), "labels" in self._loss().forms)
+        return self._labels.targets(one_column(y), "labels" in self._loss().forms)
 
     def _given(self, targets: np.ndarray) -> np.ndarray:
         if self._labels.kind == "multilabel":
             return targets
-        return self.classes_.take(_numbers(targets))
+        return self.classes_.take(numbers_of(targets))
 
     def _strata(self, targets: np.ndarray) -> np.ndarray | None:
         return targets != 0 if self._labels.kind == "binary" else None
@@ -372,7 +371,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if self._labels.kind == "multilabel":
             decided = replace(self._labels, sparse=False).decided
             return accuracy(decided, rows.y, rows.weights)
-        return accuracy(self._labels.places, _numbers(rows.y), rows.weights)
+        return accuracy(self._labels.places, numbers_of(rows.y), rows.weights)
 
     def _row_weights(self, X: Any, y: Any, sample_weight: Any) -> np.ndarray | None:
         given = super()._row_weights(X, y, sample_weight)
@@ -384,22 +383,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         if self.class_weight != "balanced":
             parameters.check_class_weight(self.class_weight)
-        by_class = compute_sample_weight(self.class_weight, _one_column(y))
+        by_class = compute_sample_weight(self.class_weight, one_column(y))
         return np.asarray(by_class if given is None else by_class * given)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _one_column(y: Any) -> Any:
-    """A single column as a vector, with scikit-learn's warning."""
-    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-
-
-def _numbers(targets: np.ndarray) -> np.ndarray:
-    """The numbers of classes, of targets in any form."""
-    if targets.ndim == 1:
-        return targets
-    return targets[:, 0] if targets.shape[1] == 1 else targets.argmax(axis=1)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.validation import column_or_1d
 
 Kind = Literal["binary", "multiclass", "multilabel"]
 
@@ -132,6 +133,18 @@ class Labels:
         if self.kind == "binary":
             return np.hstack([1 - outputs, outputs])
         return outputs
+
+
+def one_column(y: Any) -> Any:
+    """A single column as a vector, with scikit-learn's warning."""
+    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def numbers_of(targets: np.ndarray) -> np.ndarray:
+    """The numbers of classes, of targets in any form."""
+    if targets.ndim == 1:
+        return targets
+    return targets[:, 0] if targets.shape[1] == 1 else targets.argmax(axis=1)
 
 
 def refuse_missing(y: Any, name: str) -> None:
